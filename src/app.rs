@@ -1,0 +1,250 @@
+//! The one wiring function: binds, spawns the pollers, serves, drains.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::config::{Settings, SettingsError};
+use crate::management::ManagementAPI;
+use crate::metrics;
+use crate::observe::{Poller, PollerSettings, Readers, store_view};
+use crate::server::{self, Server};
+use crate::source::{Degraded, Source};
+use crate::store::connect::{self, Neighbour};
+use crate::store::{StoreSpec, StoreUrl};
+use crate::telemetry::Telemetry;
+
+/// An exporter that is bound to its addresses and ready to [`run`](Self::run).
+pub struct Exporter {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    pollers: Vec<Poller>,
+    server: Server,
+}
+
+/// Builds an [`Exporter`] to embed. Mistakes are collected and reported by [`bind`](Self::bind), all at once.
+#[derive(Default)]
+#[must_use]
+pub struct ExporterBuilder {
+    settings: Settings,
+    neighbour: Neighbour,
+    sources: Vec<(Arc<str>, Box<dyn Source>)>,
+    mistakes: Vec<String>,
+}
+
+/// Why an exporter could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Settings that cannot work; one line for each.
+    #[error("{}", .0.join("\n"))]
+    Settings(Vec<String>),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}{}", hint(.error))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The catalogue holds a mistake: a defect of this crate.
+    #[error("cannot register the exporter's own metrics: {0}")]
+    Telemetry(#[from] prometheus::Error),
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            " (is another exporter running? choose another --web.listen-address)"
+        }
+        std::io::ErrorKind::PermissionDenied => " (ports below 1024 need a privilege; choose a higher one)",
+        std::io::ErrorKind::AddrNotAvailable => " (no interface of this machine has that address)",
+        _ => "",
+    }
+}
+
+/// Why an exporter stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A poller ended, which it never should: a defect of this crate. Serving on would show ageing numbers.
+    #[error("a poller ended unexpectedly: {0}")]
+    Poller(String),
+}
+
+impl Exporter {
+    /// Starts to describe an exporter.
+    pub fn builder() -> ExporterBuilder {
+        ExporterBuilder::default()
+    }
+
+    /// The first address that is listened on, with its real port.
+    #[expect(clippy::indexing_slicing, reason = "an exporter listens on at least one address")]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// All addresses that are listened on.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Polls and serves until `shutdown` resolves, then lets requests in flight end.
+    ///
+    /// # Errors
+    /// [`RunError::Poller`], which would be a defect of this crate.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Self { listeners, pollers, server, addresses: _ } = self;
+        let mut polling = JoinSet::new();
+        for poller in pollers {
+            polling.spawn(poller.run());
+        }
+        let mut outcome = Ok(());
+        let stop = async {
+            tokio::select! {
+                () = shutdown => {}
+                Some(ended) = polling.join_next() => {
+                    let why = ended.err().map_or_else(|| "returned".to_owned(), |error| error.to_string());
+                    outcome = Err(RunError::Poller(why));
+                }
+            }
+        };
+        server.serve(listeners, stop).await;
+        outcome
+    }
+}
+
+impl ExporterBuilder {
+    /// Polls the store at `url`, for example `sqlite:/var/lib/orders/store.db`, under the label `store="name"`.
+    pub fn store(mut self, name: &str, url: &str) -> Self {
+        match (StoreSpec::check_name(name), StoreUrl::parse(url)) {
+            (Ok(name), Ok(url)) => self.sources.push((name, connect::source(&url, self.neighbour))),
+            (name, url) => self
+                .mistakes
+                .extend([name.err(), url.err()].into_iter().flatten().map(|error| error.to_string())),
+        }
+        self
+    }
+
+    /// Polls anything that implements [`ManagementAPI`], under the label `store="name"`. What it answers
+    /// [`Unsupported`](crate::ManagementError::Unsupported) to is left out of the metrics.
+    pub fn observe(mut self, name: &str, management: Arc<dyn ManagementAPI>) -> Self {
+        match StoreSpec::check_name(name) {
+            Ok(name) => self.sources.push((name, Box::new(Degraded::new(management)))),
+            Err(error) => self.mistakes.push(error.to_string()),
+        }
+        self
+    }
+
+    /// Adds an address to listen on; port 0 takes a free one. Default `127.0.0.1:9899`.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.settings.listen.push(address);
+        self
+    }
+
+    /// Time from the beginning of one poll to the beginning of the next. Default 5 s.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.settings.poll_interval = interval;
+        self
+    }
+
+    /// After this time a poll is interrupted and counts as failed. Default 30 s.
+    pub fn poll_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.poll_timeout = timeout;
+        self
+    }
+
+    /// Greatest number of label combinations a family may have for each store; the rest is `other`. Default 200.
+    pub fn max_label_values(mut self, max: usize) -> Self {
+        self.settings.max_label_values = max;
+        self
+    }
+
+    /// For stores added after this call: their runtime is another process, as for the command line.
+    pub(crate) fn sidecar(mut self) -> Self {
+        self.neighbour = Neighbour::OtherProcess;
+        self
+    }
+
+    /// Polls a store whose URL the command line has read.
+    pub(crate) fn spec(mut self, spec: &StoreSpec) -> Self {
+        self.sources.push((Arc::clone(&spec.name), connect::source(&spec.url, self.neighbour)));
+        self
+    }
+
+    /// All settings at once, as the command line makes them.
+    pub(crate) fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Checks the settings and binds the addresses. Stores are opened by the first poll.
+    ///
+    /// # Errors
+    /// Every mistake in the settings at once, or an address that cannot be bound.
+    pub async fn bind(self) -> Result<Exporter, StartError> {
+        let Self { settings, neighbour: _, sources, mut mistakes } = self;
+        if sources.is_empty() && mistakes.is_empty() {
+            mistakes.push("no store to watch: call store() or observe()".to_owned());
+        }
+        for (index, (name, _)) in sources.iter().enumerate() {
+            if sources.iter().take(index).any(|(earlier, _)| earlier == name) {
+                mistakes.push(format!("store name {name:?} is given twice"));
+            }
+        }
+        mistakes.extend(
+            settings.check().into_iter().map(|SettingsError { key, problem }| format!("{key}: {problem}")),
+        );
+        if !mistakes.is_empty() {
+            return Err(StartError::Settings(mistakes));
+        }
+
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for address in settings.listen_or_default() {
+            let bind_error = |error| StartError::Bind { address, error };
+            let listener = TcpListener::bind(address).await.map_err(bind_error)?;
+            addresses.push(listener.local_addr().map_err(bind_error)?);
+            listeners.push(listener);
+        }
+
+        let telemetry = Arc::new(Telemetry::new(metrics::telemetry_names())?);
+        let capped = metrics::capped();
+        for family in [&capped.activities, &capped.tags, &capped.orchestrations] {
+            telemetry.announce_family(family);
+        }
+        let mut pollers = Vec::new();
+        let mut readers = Vec::new();
+        for (name, source) in sources {
+            telemetry.announce_store(&name);
+            let (writer, reader) = store_view(Arc::clone(&name));
+            readers.push(reader);
+            let poller_settings = PollerSettings {
+                interval: settings.poll_interval,
+                timeout: settings.poll_timeout,
+                max_label_values: settings.max_label_values,
+                capped: capped.clone(),
+            };
+            pollers.push(Poller::new(name, source, writer, poller_settings, Arc::clone(&telemetry)));
+        }
+        let server = Server::new(Readers::new(readers, telemetry), server::Settings::from(&settings));
+        Ok(Exporter { listeners, addresses, pollers, server })
+    }
+}
+
+impl fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exporter").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ExporterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExporterBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

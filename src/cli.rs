@@ -1,0 +1,196 @@
+//! The command line: arguments in, text out, an exit code back.
+//!
+//! `args` declares flags and commands from the table of settings; one file a command; `read` takes one census of every store for the one-shot commands; `text` lays out what people read.
+//! Results go to the writer that is passed in, log lines to standard error. Nothing here knows SQL or HTTP, and
+//! nothing ends the process: `main` does.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use crate::app::{RunError, StartError};
+use crate::config::{self, Config, Environment, FileInput, Inputs, Mistake};
+use crate::logging;
+
+mod args;
+mod check;
+#[cfg(test)]
+mod fixture;
+mod queues;
+mod read;
+mod serve;
+mod text;
+
+use args::{Command, Request};
+use text::Style;
+
+/// What a run of the program was given, and where its output goes.
+pub struct Process<'a> {
+    /// Arguments, the program's own name first.
+    pub args: Vec<OsString>,
+    /// Environment variables.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Results.
+    pub out: &'a mut dyn Write,
+    /// Mistakes and hints. Log lines go to the process's standard error, whatever this is.
+    pub err: &'a mut dyn Write,
+    /// Whether `out` is a terminal: headings are bold there.
+    pub out_is_terminal: bool,
+    /// The same for `err`.
+    pub err_is_terminal: bool,
+}
+
+/// How a run ended, when it was not by an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything is fine.
+    Fine,
+    /// The command ran and found something that is not fine.
+    Failure,
+    /// Usage or configuration; what is wrong was printed. The number is `EX_USAGE` of `sysexits.h`.
+    Usage,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Failure => 1,
+            Self::Usage => 64,
+        }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The exporter could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The exporter stopped by itself.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A second signal while requests were still in flight.
+    #[error("{0} again: stopped at once, requests in flight were cut off")]
+    Interrupted(&'static str),
+    /// Threads or signal handlers are not to be had.
+    #[error("cannot start: {0}")]
+    System(io::Error),
+    /// Output could not be written. A reader that went away is not among these.
+    #[error("cannot write the output: {0}")]
+    Output(io::Error),
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// What kept the command from doing its work. Mistakes in usage or configuration are printed instead, and are
+/// [`Exit::Usage`].
+pub fn run(process: Process<'_>) -> Result<Exit, Error> {
+    let Process { args, environment, out, err, out_is_terminal, err_is_terminal } = process;
+    let (out_style, err_style) =
+        (Style::new(out_is_terminal, &environment), Style::new(err_is_terminal, &environment));
+    let exit = match args::parse(args) {
+        Ok(request) => match configure(&request, environment) {
+            Ok(config) => {
+                logging::start(&config, err_style.is_bold());
+                execute(&request, config, out, out_style)
+            }
+            Err(mistakes) => print_mistakes(err, &request, &mistakes),
+        },
+        Err(error) if error.use_stderr() => print(err, &err_style.clap(&error)).map(|()| Exit::Usage),
+        Err(help) => print(out, &out_style.clap(&help)).map(|()| Exit::Fine),
+    };
+    match exit {
+        // `| head` has read what it wanted.
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Fine),
+        Err(Error::Start(StartError::Settings(mistakes))) => {
+            print(err, &mistakes.iter().map(|mistake| format!("error: {mistake}\n")).collect::<String>())?;
+            Ok(Exit::Usage)
+        }
+        exit => exit,
+    }
+}
+
+/// The table of flags in the README, as Markdown.
+pub fn flags_markdown() -> String {
+    config::markdown()
+}
+
+fn execute(request: &Request, config: Config, out: &mut dyn Write, style: Style) -> Result<Exit, Error> {
+    match request.command {
+        Command::Serve => serve::serve(config).map(|()| Exit::Fine),
+        Command::Check(output) => {
+            let (text, exit) = check::check(&read::all(config)?, output, style)?;
+            print(out, &text).map(|()| exit)
+        }
+        Command::Queues(output) => {
+            let (text, exit) = queues::queues(&read::all(config)?, output, style)?;
+            print(out, &text).map(|()| exit)
+        }
+    }
+}
+
+/// Reads the file that is named, if one is, and puts the layers together.
+fn configure(request: &Request, environment: Vec<(OsString, OsString)>) -> Result<Config, Vec<Mistake>> {
+    let environment: Environment =
+        environment.into_iter().map(|(name, value)| (name.to_string_lossy().into_owned(), value)).collect();
+    let file = config::file_path(&request.flags, &environment).map(|(named_by, path)| FileInput {
+        named_by,
+        path: path.display().to_string(),
+        text: std::fs::read_to_string(&path),
+    });
+    config::load(Inputs {
+        flags: &request.flags,
+        environment: &environment,
+        file,
+        resolve: &config::system_resolver,
+    })
+}
+
+fn print_mistakes(err: &mut dyn Write, request: &Request, mistakes: &[Mistake]) -> Result<Exit, Error> {
+    let mut text: String = mistakes.iter().map(|mistake| format!("error: {mistake}\n")).collect();
+    text.push_str(&format!(
+        "\nFor more information, try '{} {} --help'.\n",
+        args::NAME,
+        request.command.name()
+    ));
+    print(err, &text).map(|()| Exit::Usage)
+}
+
+/// Writes everything in one go, so that a failure is seen once.
+fn print(writer: &mut dyn Write, text: &str) -> Result<(), Error> {
+    writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).map_err(Error::Output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that is gone.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error() {
+        let process = Process {
+            args: vec!["duroxide-exporter".into(), "--help".into()],
+            environment: Vec::new(),
+            out: &mut Closed,
+            err: &mut Closed,
+            out_is_terminal: false,
+            err_is_terminal: false,
+        };
+        assert_eq!(run(process).unwrap(), Exit::Fine);
+    }
+}

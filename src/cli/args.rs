@@ -1,0 +1,208 @@
+//! Flags and commands. The settings' flags come from their table; values stay text, because environment and
+//! file give texts too and all mistakes are reported together.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches};
+
+use crate::config::{Given, SETTINGS, Setting};
+
+pub(super) const NAME: &str = "duroxide-exporter";
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) command: Command,
+    pub(super) flags: Given,
+}
+
+/// The commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    Serve,
+    Check(Output),
+    Queues(Output),
+}
+
+/// Form of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    Table,
+    Json,
+}
+
+impl Command {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Check(_) => "check",
+            Self::Queues(_) => "queues",
+        }
+    }
+}
+
+const SETTINGS_HELP: &str = "Every setting can also be given in the environment and in a TOML file: \
+--web.listen-address is DUROXIDE_EXPORTER_WEB_LISTEN_ADDRESS, and listen-address in the section [web]. \
+Flags win over the environment, the environment over the file. Several stores in one variable are separated by \
+white space. Durations are written as in 500ms, 5s or 1m30s.";
+
+/// Reads the arguments.
+///
+/// # Errors
+/// Also `--help` and `--version`, as `clap` has it.
+pub(super) fn parse(args: Vec<OsString>) -> Result<Request, clap::Error> {
+    let matches = command().try_get_matches_from(args).map_err(refine)?;
+    let Some((name, matches)) = matches.subcommand() else {
+        return Err(command().error(ErrorKind::MissingSubcommand, "a command is needed"));
+    };
+    let command = match name {
+        "serve" => Command::Serve,
+        "check" => Command::Check(output(matches)),
+        "queues" => Command::Queues(output(matches)),
+        _ => return Err(command().error(ErrorKind::InvalidSubcommand, "a command nobody carries out")),
+    };
+    Ok(Request { command, flags: flags(matches) })
+}
+
+fn output(matches: &ArgMatches) -> Output {
+    match matches.get_one::<String>("output").map(String::as_str) {
+        Some("json") => Output::Json,
+        _ => Output::Table,
+    }
+}
+
+fn flags(matches: &ArgMatches) -> Given {
+    SETTINGS
+        .iter()
+        .filter_map(|setting| {
+            let texts: Vec<String> = matches.get_many::<String>(setting.key)?.cloned().collect();
+            Some((setting.key, texts))
+        })
+        .collect()
+}
+
+fn command() -> clap::Command {
+    clap::Command::new(NAME)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Exports exact Prometheus metrics of duroxide stores, and shows people what waits in them")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(100)
+        .subcommand(
+            with_settings(clap::Command::new("serve"), true)
+                .about("Polls the stores and serves their metrics, until SIGTERM or SIGINT")
+                .after_help(format!(
+                    "{SETTINGS_HELP}\n\nExample:\n  {NAME} serve --store orders=sqlite:/var/lib/orders/store.db"
+                )),
+        )
+        .subcommand(
+            with_settings(clap::Command::new("check"), false)
+                .arg(output_arg())
+                .about("Opens every store once, read-only, and says what it is or what is wrong")
+                .after_help(
+                    "Takes the flags of serve too, so that check in place of serve judges a whole command line.\n\n\
+                     Exit code: 0 when every store is fine, 1 when one is not, 64 for mistakes in usage or configuration.",
+                ),
+        )
+        .subcommand(
+            with_settings(clap::Command::new("queues"), false)
+                .arg(output_arg())
+                .about("Shows what waits in the queues of every store, and warns of what will not move")
+                .after_help(
+                    "Fetchable is what a worker would be handed now: ready messages and those whose lease is over. \
+                     Ages count from the moment a message could have been fetched, so sleeping timers never look late.\n\n\
+                     Exit code: 0 when every store could be read, 1 when one could not, 64 for mistakes in usage or \
+                     configuration.",
+                ),
+        )
+}
+
+fn output_arg() -> Arg {
+    Arg::new("output")
+        .long("output")
+        .value_name("FORMAT")
+        .value_parser(["table", "json"])
+        .default_value("table")
+        .help("Form of the result")
+}
+
+fn with_settings(command: clap::Command, serve: bool) -> clap::Command {
+    SETTINGS
+        .iter()
+        .fold(command, |command, setting| command.arg(flag(setting).hide(setting.serve_only && !serve)))
+}
+
+fn flag(setting: &'static Setting) -> Arg {
+    let arg = Arg::new(setting.key)
+        .long(setting.key)
+        .value_name(setting.value_name)
+        .action(if setting.repeatable { ArgAction::Append } else { ArgAction::Set })
+        .help(setting.long_help());
+    match setting.key.split_once('.') {
+        Some(("web", _)) => arg.help_heading("Web server"),
+        Some(("log", _)) => arg.help_heading("Log"),
+        _ => arg,
+    }
+}
+
+/// Adds tips to usage errors, and takes out what may be a secret: they repeat what they did not expect, which
+/// may be a store URL whose `--store` was forgotten, and standard error often ends in a log.
+fn refine(mut error: clap::Error) -> clap::Error {
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        let Some(ContextValue::String(text)) = error.get(kind) else { continue };
+        // Every command knows every setting, so only the place before the command can be wrong.
+        let misplaced =
+            text.strip_prefix("--").is_some_and(|key| SETTINGS.iter().any(|setting| setting.key == key));
+        let tip = if misplaced {
+            format!("the command comes first, as in '{NAME} serve {text} …'")
+        } else if !text.starts_with("--") && text.contains([':', '=']) {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+            "a store is given as --store NAME=URL".to_owned()
+        } else {
+            continue;
+        };
+        // Other suggestions may repeat it too.
+        for suggestion in
+            [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedCommand]
+        {
+            error.remove(suggestion);
+        }
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Request, clap::Error> {
+        super::parse(std::iter::once(&NAME).chain(args).map(OsString::from).collect())
+    }
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_kept_as_text() {
+        let request =
+            parse(&["check", "--store", "a=b", "--store=c", "--web.max-connections", "x", "--output=json"])
+                .unwrap();
+        assert_eq!(request.command, Command::Check(Output::Json));
+        assert_eq!(request.flags["store"], ["a=b", "c"]);
+        assert_eq!(request.flags["web.max-connections"], ["x"]);
+        assert_eq!(request.flags.len(), 2);
+    }
+
+    #[test]
+    fn no_url_is_repeated() {
+        for args in [["serve", "a=postgres://u:hunter2@h/d"], ["postgres://u:hunter2@h/d", "serve"]] {
+            let error = parse(&args).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+            assert!(error.contains("--store NAME=URL"), "{error}");
+        }
+    }
+}

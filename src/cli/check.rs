@@ -1,0 +1,247 @@
+//! `check`: what every store is, or what is wrong with it and what to do.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::args::Output;
+use super::read::{Failure, Reading};
+use super::text::{self, Style};
+use super::{Error, Exit};
+use crate::labels::{InstanceStatus, Queue};
+use crate::source::{Census, Mode};
+
+/// The JSON of `check`. Names are an interface: fields may be added, not renamed.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    stores: Vec<StoreReport<'a>>,
+}
+
+/// One store.
+#[derive(Debug, Serialize)]
+struct StoreReport<'a> {
+    store: &'a str,
+    /// Without its secrets.
+    url: String,
+    ok: bool,
+    /// What is wrong; then everything below is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+    #[serde(flatten)]
+    facts: Option<Facts<'a>>,
+}
+
+/// What a store is.
+#[derive(Debug, Serialize)]
+struct Facts<'a> {
+    backend: &'a str,
+    /// Newest migration; empty when the backend does not tell.
+    schema: &'a str,
+    /// `live` or `replica`.
+    mode: Mode,
+    /// Replicas: age of the newest change; otherwise null.
+    last_replay_age_seconds: Option<f64>,
+    /// By part: the database, its log, …
+    size_bytes: BTreeMap<&'a str, u64>,
+    /// By status; null when the backend does not tell.
+    instances: Option<BTreeMap<InstanceStatus, u64>>,
+    /// Null when the backend does not tell.
+    queues: Option<Vec<QueueReport>>,
+    /// What this store does not have, in words, with what is absent from the metrics because of it.
+    missing: Vec<&'static str>,
+}
+
+/// One queue.
+#[derive(Debug, Serialize)]
+struct QueueReport {
+    queue: Queue,
+    /// All messages; null when only depths are known.
+    messages: Option<u64>,
+    /// Those that would be handed out now; null when not known.
+    fetchable: Option<u64>,
+}
+
+/// The report and the exit code.
+pub(super) fn check(readings: &[Reading], output: Output, style: Style) -> Result<(String, Exit), Error> {
+    let report = Report { stores: readings.iter().map(StoreReport::new).collect() };
+    let failed = report.stores.iter().filter(|store| !store.ok).count();
+    let text = match output {
+        Output::Json => text::json(&report)?,
+        Output::Table => {
+            let mut text: String = report.stores.iter().map(|store| store.render(style)).collect();
+            match (report.stores.len(), failed) {
+                (1, _) => {}
+                (all, 0) => text.push_str(&format!("All {all} stores are fine.\n")),
+                (all, failed) => text.push_str(&format!("{failed} of {all} stores cannot be read.\n")),
+            }
+            text
+        }
+    };
+    Ok((text, if failed == 0 { Exit::Fine } else { Exit::Failure }))
+}
+
+impl<'a> StoreReport<'a> {
+    fn new(reading: &'a Reading) -> Self {
+        Self {
+            store: &reading.store.name,
+            url: reading.store.url.to_string(),
+            ok: reading.outcome.is_ok(),
+            error: reading.outcome.as_ref().err().map(Failure::from),
+            facts: reading.outcome.as_ref().ok().map(Facts::new),
+        }
+    }
+
+    fn render(&self, style: Style) -> String {
+        let Self { store, url, ok, error, facts } = self;
+        let mut lines = vec![("url", url.clone())];
+        if let Some(error) = error {
+            lines.push(("error", format!("{} ({})", error.message, error.reason)));
+            lines.push(("do", error.advice.to_owned()));
+        }
+        if let Some(facts) = facts {
+            facts.lines(&mut lines);
+        }
+        let verdict = if *ok { "fine" } else { "FAILED" };
+        let mut text = format!("{}\n", style.heading(&format!("{store}: {verdict}")));
+        for (title, line) in lines {
+            text.push_str(&format!("  {title:<12}  {}\n", text::harmless(&line)));
+        }
+        text.push('\n');
+        text
+    }
+}
+
+impl<'a> Facts<'a> {
+    fn new(census: &'a Census) -> Self {
+        let store = &census.store;
+        let instances = census.instances.as_ref().map(|instances| {
+            let mut counts = BTreeMap::new();
+            for row in &instances.counts {
+                *counts.entry(row.status).or_insert(0) += row.count;
+            }
+            counts
+        });
+        let queues = census.queues.as_ref().map(|queues| {
+            let report = |queue: &Queue| {
+                let stats = queues.queue(*queue);
+                let messages = stats.messages.map(|messages| messages.iter().sum());
+                QueueReport { queue: *queue, messages, fetchable: stats.fetchable }
+            };
+            Queue::ALL.iter().map(report).collect()
+        });
+        Self {
+            backend: store.backend,
+            schema: &store.schema,
+            mode: store.mode,
+            last_replay_age_seconds: store.last_replay_age_ms.map(text::seconds),
+            size_bytes: store.sizes.iter().copied().collect(),
+            instances,
+            queues,
+            missing: missing(census),
+        }
+    }
+
+    fn lines(&self, lines: &mut Vec<(&'static str, String)>) {
+        let Self { backend, schema, mode, last_replay_age_seconds, size_bytes, instances, queues, missing } =
+            self;
+        let age =
+            last_replay_age_seconds.map(|age| format!(", newest change {} ago", text::age_of_seconds(age)));
+        lines.push(("backend", format!("{backend}, {}{}", mode.as_str(), age.unwrap_or_default())));
+        if !schema.is_empty() {
+            lines.push(("schema", (*schema).to_owned()));
+        }
+        if !size_bytes.is_empty() {
+            let parts = size_bytes.iter().map(|(part, size)| format!("{part} {}", text::bytes(*size)));
+            lines.push(("size", parts.collect::<Vec<_>>().join(", ")));
+        }
+        if let Some(instances) = instances {
+            let counts: Vec<String> =
+                instances.iter().map(|(status, count)| format!("{count} {status}")).collect();
+            lines.push(("instances", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
+        }
+        for QueueReport { queue, messages, fetchable } in queues.iter().flatten() {
+            let known = [
+                messages.map(|n| text::plural(n, "message", "messages")),
+                fetchable.map(|n| format!("{n} fetchable")),
+            ];
+            let known: Vec<String> = known.into_iter().flatten().collect();
+            lines.push((
+                queue.as_str(),
+                if known.is_empty() { "not known".to_owned() } else { known.join(", ") },
+            ));
+        }
+        for missing in missing {
+            lines.push(("missing", (*missing).to_owned()));
+        }
+    }
+}
+
+fn missing(census: &Census) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    match &census.queues {
+        None => missing.push("queues: this backend does not tell; no metric about queues is exported"),
+        Some(queues) => match &queues.detail {
+            None => missing.push("states, ages and activities of queues: this backend knows depths only"),
+            Some(detail) if detail.sessions.is_none() => {
+                missing
+                    .push("worker sessions: the schema is older than they are; duroxide_sessions is absent");
+            }
+            Some(_) => {}
+        },
+    }
+    if census.instances.is_none() {
+        missing.push("instances: this backend does not tell; duroxide_instances is absent");
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    #[test]
+    fn what_people_read() {
+        let readings = [fixture::good("orders"), fixture::bad("billing")];
+        let (text, exit) = check(&readings, Output::Table, Style::new(false, &[])).unwrap();
+        assert_eq!(exit, Exit::Failure);
+        assert_eq!(
+            text,
+            "orders: fine
+  url           sqlite:/data/orders.db
+  backend       sqlite, replica, newest change 1m30s ago
+  schema        20251230000000
+  size          database 12.3 MiB, wal 297.8 KiB
+  instances     123 running, 4 failed
+  orchestrator  6 messages, 3 fetchable
+  worker        25 messages, 13 fetchable
+  timer         17 messages, 0 fetchable
+  missing       worker sessions: the schema is older than they are; duroxide_sessions is absent
+
+billing: FAILED
+  url           sqlite:/data/billing.db
+  error         no such file (unavailable)
+  do            check the path or address. The application creates the store when it first starts; the exporter never does
+
+1 of 2 stores cannot be read.
+"
+        );
+    }
+
+    #[test]
+    fn what_programs_read() {
+        let (text, exit) = check(&[fixture::good("orders")], Output::Json, Style::new(false, &[])).unwrap();
+        assert_eq!(exit, Exit::Fine);
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let store = &json["stores"][0];
+        assert_eq!(store["ok"], true);
+        assert_eq!(store["mode"], "replica");
+        assert_eq!(store["last_replay_age_seconds"], 90.0);
+        assert_eq!(store["instances"]["running"], 123);
+        assert_eq!(
+            store["queues"][1],
+            serde_json::json!({"queue": "worker", "messages": 25, "fetchable": 13})
+        );
+        assert_eq!(store.get("error"), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! One census of every store, for the commands that look once.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Error;
+use crate::config::{Config, format_duration};
+use crate::labels::FailureReason;
+use crate::source::{Census, SourceError};
+use crate::store::StoreSpec;
+use crate::store::connect::{self, Neighbour};
+
+/// What one store answered.
+pub(super) struct Reading {
+    pub(super) store: StoreSpec,
+    pub(super) outcome: Result<Census, SourceError>,
+}
+
+/// A store that could not be read, as JSON shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct Failure {
+    /// The value that `duroxide_poll_failures_total` has under `reason`.
+    pub(super) reason: FailureReason,
+    pub(super) message: String,
+    /// What a person can do about it.
+    pub(super) advice: &'static str,
+}
+
+impl From<&SourceError> for Failure {
+    fn from(error: &SourceError) -> Self {
+        Self { reason: error.reason, message: error.message.clone(), advice: error.advice() }
+    }
+}
+
+/// Time beyond the limit for a source to interrupt itself before it is abandoned.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Reads all stores side by side, so that one that hangs delays the answer only once.
+pub(super) fn all(config: Config) -> Result<Vec<Reading>, Error> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::System)?;
+    let readings = runtime.block_on(async {
+        let limit = config.settings.poll_timeout;
+        let reads: Vec<_> = config
+            .stores
+            .into_iter()
+            .map(|store| (store.clone(), tokio::spawn(read(store, limit))))
+            .collect();
+        let mut readings = Vec::with_capacity(reads.len());
+        for (store, read) in reads {
+            let outcome = read
+                .await
+                .unwrap_or_else(|error| Err(SourceError::new(FailureReason::Other, error.to_string())));
+            readings.push(Reading { store, outcome });
+        }
+        readings
+    });
+    runtime.shutdown_background();
+    Ok(readings)
+}
+
+async fn read(store: StoreSpec, limit: Duration) -> Result<Census, SourceError> {
+    let mut source = connect::source(&store.url, Neighbour::OtherProcess);
+    tokio::time::timeout(limit + GRACE, source.census(limit)).await.unwrap_or_else(|_| {
+        Err(SourceError::new(FailureReason::Timeout, format!("no answer within {}", format_duration(limit))))
+    })
+}

@@ -1,0 +1,127 @@
+//! Configuration: validated once into [`Settings`] (what an exporter needs to run).
+//!
+//! The command line's way from flags, environment and file to a [`Config`] is in the rooms below; embedding
+//! applications set the same fields through the builder. `table` lists every setting once; `layers` finds the
+//! texts given for them, `file` those of a TOML file; `parse` makes values of texts; `load` puts it together.
+//! Nothing here opens a store, binds an address or prints.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+mod duration;
+mod file;
+mod layers;
+mod listen;
+mod load;
+mod mistake;
+mod parse;
+mod suggest;
+mod table;
+
+pub(crate) use duration::format as format_duration;
+pub(crate) use layers::{Environment, Given, file_path};
+pub(crate) use listen::system_resolver;
+pub(crate) use load::{FileInput, Inputs, load};
+pub(crate) use mistake::Mistake;
+pub(crate) use parse::{Config, LogFormat};
+pub(crate) use table::{SETTINGS, Setting, markdown};
+
+/// 9899 is free in the list of default ports of Prometheus exporters.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9899);
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What an exporter needs to run, apart from its stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Empty: [`DEFAULT_LISTEN`].
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) telemetry_path: String,
+    pub(crate) poll_interval: Duration,
+    pub(crate) poll_timeout: Duration,
+    pub(crate) max_label_values: usize,
+    pub(crate) max_connections: usize,
+    /// Time a client has to send a request's head; also closes idle connections.
+    pub(crate) header_read_timeout: Duration,
+    /// Time requests in flight have to end after a stop signal.
+    pub(crate) drain_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            telemetry_path: "/metrics".to_owned(),
+            poll_interval: Duration::from_secs(5),
+            poll_timeout: Duration::from_secs(30),
+            max_label_values: 200,
+            max_connections: 64,
+            // Longer than the usual scrape interval (15 s to 1 min), so that Prometheus keeps its connection.
+            header_read_timeout: Duration::from_secs(75),
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// One setting that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SettingsError {
+    /// Name of the setting, as a flag without its dashes.
+    pub(crate) key: &'static str,
+    /// What is wrong, with an example.
+    pub(crate) problem: String,
+}
+
+impl Settings {
+    pub(crate) fn listen_or_default(&self) -> Vec<SocketAddr> {
+        if self.listen.is_empty() { vec![DEFAULT_LISTEN] } else { self.listen.clone() }
+    }
+
+    /// Everything that cannot work, not only the first.
+    pub(crate) fn check(&self) -> Vec<SettingsError> {
+        let mut errors = Vec::new();
+        let mut require = |ok: bool, key, problem: &str| {
+            if !ok {
+                errors.push(SettingsError { key, problem: problem.to_owned() });
+            }
+        };
+        // Upper bounds: far beyond any use, but far below what overflows a clock.
+        let poll = Duration::from_millis(10)..=DAY;
+        require(poll.contains(&self.poll_interval), "poll-interval", "must be 10ms to 1d (example: 5s)");
+        require(poll.contains(&self.poll_timeout), "poll-timeout", "must be 10ms to 1d (example: 30s)");
+        let count = 1..=100_000;
+        require(
+            count.contains(&self.max_label_values),
+            "metrics.max-label-values",
+            "must be 1 to 100000 (example: 200)",
+        );
+        require(
+            count.contains(&self.max_connections),
+            "web.max-connections",
+            "must be 1 to 100000 (example: 64)",
+        );
+        let read = Duration::from_millis(1)..=DAY;
+        require(
+            read.contains(&self.header_read_timeout),
+            "web.header-read-timeout",
+            "must be 1ms to 1d (example: 75s)",
+        );
+        require(self.drain_timeout <= DAY, "web.drain-timeout", "must be 0s to 1d (example: 5s)");
+        let path = &self.telemetry_path;
+        require(
+            path.starts_with('/')
+                && path.len() > 1
+                && path.chars().all(|c| c.is_ascii_graphic() && !"?#".contains(c)),
+            "web.telemetry-path",
+            "must be a path that begins with / and has no query (example: /metrics)",
+        );
+        let taken = ["/livez", "/readyz", "/-/healthy", "/-/ready"];
+        require(
+            !taken.contains(&path.as_str()) && !path.starts_with("/api/"),
+            "web.telemetry-path",
+            "is a path that already has another meaning (example: /metrics)",
+        );
+        errors
+    }
+}

@@ -1,0 +1,226 @@
+//! Three layers into one [`Config`], or every mistake of all of them in one run.
+
+use std::io;
+
+use super::layers::{self, Environment, Given};
+use super::listen::Resolver;
+use super::mistake::{Mistake, Origin};
+use super::parse::Config;
+use super::{SettingsError, file, table};
+
+/// What was given, by whom. Nothing else is looked at: no process environment, no files.
+pub(crate) struct Inputs<'a> {
+    pub(crate) flags: &'a Given,
+    pub(crate) environment: &'a Environment,
+    pub(crate) file: Option<FileInput>,
+    pub(crate) resolve: &'a Resolver,
+}
+
+/// The configuration file, as far as it could be read.
+pub(crate) struct FileInput {
+    /// Who named the file.
+    pub(crate) named_by: Origin,
+    pub(crate) path: String,
+    pub(crate) text: io::Result<String>,
+}
+
+/// The configuration: flags over environment over file over defaults. A list replaces that of a lower layer.
+///
+/// # Errors
+/// Every mistake, also in values that a higher layer overrides: they would surprise on the day it goes away.
+pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
+    let Inputs { flags, environment, file, resolve } = inputs;
+    let mut mistakes = Vec::new();
+    // Strongest first.
+    let mut layers = Vec::new();
+
+    check(flags, |key| Origin::Flag(key.to_owned()), resolve, &mut mistakes);
+    layers.push(flags.clone());
+
+    let given = layers::environment(environment, &mut mistakes);
+    check(&given, |key| Origin::Environment(table::variable_of(key)), resolve, &mut mistakes);
+    layers.push(given);
+
+    let mut file_is_known = true;
+    if let Some(FileInput { named_by, path, text }) = file {
+        match text.map(|text| file::read(&path, &text, &mut mistakes)) {
+            Ok(Some(given)) => {
+                check(
+                    &given,
+                    |key| Origin::File { file: path.clone(), key: key.to_owned() },
+                    resolve,
+                    &mut mistakes,
+                );
+                layers.push(given);
+            }
+            Ok(None) => file_is_known = false,
+            Err(error) => {
+                file_is_known = false;
+                mistakes.push(Mistake::new(named_by, format!("cannot read {path}: {error}")));
+            }
+        }
+    }
+
+    // An empty list is no list, so that it cannot silently hide one of a lower layer.
+    layers.iter_mut().for_each(|given: &mut Given| given.retain(|_, texts| !texts.is_empty()));
+    // A file that could not be read may well name one.
+    if file_is_known && !layers.iter().any(|given| given.contains_key("store")) {
+        let mut missing =
+            Mistake::new(Origin::Flag("store".to_owned()), "missing: name at least one store to watch");
+        missing.example = table::by_key("store").map(|setting| setting.example);
+        mistakes.push(missing);
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let mut config = Config::default();
+    for (key, texts) in layers.iter().rev().flatten() {
+        config.set(key, texts, resolve);
+    }
+    Ok(config)
+}
+
+/// Reports what is wrong with the values of one layer.
+fn check(given: &Given, origin: impl Fn(&str) -> Origin, resolve: &Resolver, mistakes: &mut Vec<Mistake>) {
+    // On top of the defaults, so that a value is judged even where another layer overrides it.
+    let mut config = Config::default();
+    let mut report = |key: &str, problem: String| {
+        let example = table::by_key(key).map(|setting| setting.example);
+        mistakes.push(Mistake { origin: origin(key), problem, example });
+    };
+    for (key, texts) in given {
+        for problem in config.set(key, texts, resolve) {
+            report(key, problem);
+        }
+    }
+    for SettingsError { key, problem } in config.settings.check() {
+        report(key, problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Case {
+        flags: Given,
+        environment: Environment,
+        file: Option<String>,
+    }
+
+    impl Case {
+        fn new(flags: &[(&'static str, &str)], environment: &[(&str, &str)], file: &str) -> Self {
+            let mut given = Given::new();
+            for (key, text) in flags {
+                given.entry(key).or_default().push((*text).to_owned());
+            }
+            Self {
+                flags: given,
+                environment: environment
+                    .iter()
+                    .map(|(k, v)| (format!("DUROXIDE_EXPORTER_{k}"), v.into()))
+                    .collect(),
+                file: (!file.is_empty()).then(|| file.to_owned()),
+            }
+        }
+
+        fn load(&self) -> Result<Config, Vec<String>> {
+            let file = self.file.clone().map(|text| FileInput {
+                named_by: Origin::Flag("config.file".to_owned()),
+                path: "x.toml".to_owned(),
+                text: Ok(text),
+            });
+            let resolve = |_: &str| Ok(vec![Ipv4Addr::LOCALHOST.into()]);
+            load(Inputs { flags: &self.flags, environment: &self.environment, file, resolve: &resolve })
+                .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+        }
+    }
+
+    #[test]
+    fn flags_override_environment_overrides_file_overrides_defaults() {
+        let file = "store = ['f=sqlite:/f', 'g=sqlite:/g']\npoll-interval = '1s'\npoll-timeout = '1s'\n\
+                    [web]\nmax-connections = 7\ndrain-timeout = '9s'\nlisten-address = ['a:1', 'b:2']";
+        let environment = [
+            ("STORE", "e=sqlite:/e\n  d=sqlite:/d"),
+            ("POLL_INTERVAL", "2s"),
+            ("POLL_TIMEOUT", "2s"),
+            ("LOG_FORMAT", ""),
+        ];
+        let config = Case::new(&[("poll-interval", "3s")], &environment, file).load().unwrap();
+        let names: Vec<&str> = config.stores.iter().map(|store| &*store.name).collect();
+        assert_eq!(names, ["e", "d"], "a list replaces that of a lower layer");
+        assert_eq!(config.settings.poll_interval, Duration::from_secs(3));
+        assert_eq!(config.settings.poll_timeout, Duration::from_secs(2));
+        assert_eq!(config.settings.max_connections, 7);
+        assert_eq!(config.settings.drain_timeout, Duration::from_secs(9));
+        assert_eq!(config.settings.listen.len(), 2);
+        assert_eq!(config.settings.max_label_values, 200);
+    }
+
+    #[test]
+    fn every_mistake_of_every_layer_in_one_run() {
+        let file = "poll-interval = '1ms'\ntimeout = 3\nweb = 4\nconfig = { file = 'y' }\n\
+                    [log]\nlevel = 'verbose'\nformat = true\n[stores]\na = 'b'";
+        let flags = [("poll-interval", "5"), ("web.max-connections", "0"), ("store", "a=sqlite:/x")];
+        let environment =
+            [("POLL_TIMEOUT", "soon"), ("POLL_INTERVALL", "5s"), ("PORT_9899_TCP", "tcp://10.0.0.1")];
+        let mistakes = Case::new(&flags, &environment, file).load().unwrap_err();
+        for expected in [
+            "--poll-interval: a duration needs a unit: ms, s, m, h, d or w (example: 5s)",
+            "--web.max-connections: must be 1 to 100000 (example: 64)",
+            "environment DUROXIDE_EXPORTER_POLL_INTERVALL: unknown variable; did you mean DUROXIDE_EXPORTER_POLL_INTERVAL?",
+            "environment DUROXIDE_EXPORTER_POLL_TIMEOUT: not a duration: whole numbers with units from long to short, \
+             such as 1m30s or 500ms (example: 30s)",
+            "x.toml: poll-interval: must be 10ms to 1d (example: 5s)",
+            "x.toml: timeout: unknown setting",
+            "x.toml: web: is a section: write [web], then its settings",
+            "x.toml: config.file: cannot be set in the file itself",
+            "x.toml: log.level: \"verbose\" is not a level: error, warn, info, debug or trace (example: info)",
+            "x.toml: log.format: must be text in quotes, not true or false (example: json)",
+            "x.toml: stores: unknown setting; did you mean store?",
+        ] {
+            assert!(mistakes.iter().any(|mistake| mistake == expected), "{expected}\nnot in {mistakes:#?}");
+        }
+        assert_eq!(mistakes.len(), 11, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn a_store_is_needed() {
+        let missing = "--store: missing: name at least one store to watch (example: orders=sqlite:/var/lib/orders/store.db)";
+        assert_eq!(Case::new(&[], &[], "").load().unwrap_err(), [missing]);
+        assert_eq!(Case::new(&[], &[("STORE", " ")], "store = []").load().unwrap_err(), [missing]);
+        assert_eq!(Case::new(&[], &[], "store = 'a=sqlite:/x'").load().unwrap().stores.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_reported_by_line_without_its_text() {
+        let file = "poll-interval = '5s'\nstore = [postgres://u:hunter2@h/db]\n[web\n";
+        let mistakes = Case::new(&[("poll-interval", "5")], &[], file).load().unwrap_err();
+        assert!(mistakes[0].starts_with("--poll-interval"), "{mistakes:#?}");
+        assert!(mistakes[1].starts_with("x.toml line 2: not TOML: "), "{mistakes:#?}");
+        assert!(!mistakes.concat().contains("hunter2"), "{mistakes:#?}");
+        assert!(!mistakes.concat().contains("no store"), "{mistakes:#?}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_mistake_of_who_named_it() {
+        let named_by = Origin::Environment("DUROXIDE_EXPORTER_CONFIG_FILE".to_owned());
+        let file =
+            FileInput { named_by, path: "/nowhere".to_owned(), text: Err(io::ErrorKind::NotFound.into()) };
+        let mistakes = load(Inputs {
+            flags: &Given::new(),
+            environment: &Environment::new(),
+            file: Some(file),
+            resolve: &|_| Ok(Vec::new()),
+        })
+        .unwrap_err();
+        let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            ["environment DUROXIDE_EXPORTER_CONFIG_FILE: cannot read /nowhere: entity not found"]
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! Every setting, once. Flags, environment variables, keys of the file and the table in the README come from here.
+
+/// One setting. Its key is the flag without dashes, and the path in the TOML file.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) key: &'static str,
+    /// What stands for the value in help.
+    pub(crate) value_name: &'static str,
+    /// As text, as one would write it; a test compares it with the default that is used.
+    pub(crate) default: Option<&'static str>,
+    pub(crate) example: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) repeatable: bool,
+    /// Whether only `serve` uses it. Other commands accept it, so that `check` can stand in for `serve` in any
+    /// command line, but their help leaves it out.
+    pub(crate) serve_only: bool,
+}
+
+const ENVIRONMENT_PREFIX: &str = "DUROXIDE_EXPORTER_";
+
+/// All settings, in the order of help and README.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "store",
+        value_name: "NAME=URL",
+        default: None,
+        example: "orders=sqlite:/var/lib/orders/store.db",
+        help: "Store to watch, with the name it has in metrics (a bare URL is named default); at least one",
+        repeatable: true,
+        serve_only: false,
+    },
+    Setting {
+        key: "poll-interval",
+        value_name: "DURATION",
+        default: Some("5s"),
+        example: "5s",
+        help: "Time from the beginning of one poll of a store to the beginning of the next",
+        repeatable: false,
+        serve_only: true,
+    },
+    Setting {
+        key: "poll-timeout",
+        value_name: "DURATION",
+        default: Some("30s"),
+        example: "30s",
+        help: "Time after which a poll is interrupted and counts as failed",
+        repeatable: false,
+        serve_only: false,
+    },
+    Setting {
+        key: "metrics.max-label-values",
+        value_name: "N",
+        default: Some("200"),
+        example: "200",
+        help: "Greatest number of label combinations (such as activity names) a metric has for each store; the rest is summed up as other",
+        repeatable: false,
+        serve_only: true,
+    },
+    Setting {
+        key: "web.listen-address",
+        value_name: "ADDRESS",
+        default: Some("127.0.0.1:9899"),
+        example: "0.0.0.0:9899",
+        help: "Address to serve on: HOST:PORT, or :PORT for all interfaces",
+        repeatable: true,
+        serve_only: true,
+    },
+    Setting {
+        key: "web.telemetry-path",
+        value_name: "PATH",
+        default: Some("/metrics"),
+        example: "/metrics",
+        help: "Path under which metrics are served",
+        repeatable: false,
+        serve_only: true,
+    },
+    Setting {
+        key: "web.max-connections",
+        value_name: "N",
+        default: Some("64"),
+        example: "64",
+        help: "Greatest number of connections open at once",
+        repeatable: false,
+        serve_only: true,
+    },
+    Setting {
+        key: "web.header-read-timeout",
+        value_name: "DURATION",
+        default: Some("75s"),
+        example: "75s",
+        help: "Time a client has to send a request; idle connections are closed after it",
+        repeatable: false,
+        serve_only: true,
+    },
+    Setting {
+        key: "web.drain-timeout",
+        value_name: "DURATION",
+        default: Some("5s"),
+        example: "5s",
+        help: "Time requests in flight have to end after a stop signal",
+        repeatable: false,
+        serve_only: true,
+    },
+    Setting {
+        key: "log.level",
+        value_name: "LEVEL",
+        default: Some("info"),
+        example: "info",
+        help: "error, warn, info, debug or trace; or directives such as warn,sqlx=debug",
+        repeatable: false,
+        serve_only: false,
+    },
+    Setting {
+        key: "log.format",
+        value_name: "FORMAT",
+        default: Some("text"),
+        example: "json",
+        help: "Form of log lines, which go to standard error: text or json",
+        repeatable: false,
+        serve_only: false,
+    },
+    Setting {
+        key: "config.file",
+        value_name: "PATH",
+        default: None,
+        example: "/etc/duroxide-exporter.toml",
+        help: "TOML file with any of these settings",
+        repeatable: false,
+        serve_only: false,
+    },
+];
+
+impl Setting {
+    /// The environment variable: `web.listen-address` is `DUROXIDE_EXPORTER_WEB_LISTEN_ADDRESS`.
+    pub(crate) fn variable(&self) -> String {
+        let key = self.key.to_ascii_uppercase().replace(['.', '-'], "_");
+        with_prefix(&key)
+    }
+
+    /// Help with the default, as the command line shows it.
+    pub(crate) fn long_help(&self) -> String {
+        let repeatable = if self.repeatable { "; repeatable" } else { "" };
+        let default = self.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+        format!("{}{repeatable}{default}", self.help)
+    }
+}
+
+/// Finds a setting by its key.
+pub(super) fn by_key(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+pub(super) fn with_prefix(name: &str) -> String {
+    format!("{ENVIRONMENT_PREFIX}{name}")
+}
+
+pub(super) fn without_prefix(variable: &str) -> &str {
+    variable.strip_prefix(ENVIRONMENT_PREFIX).unwrap_or(variable)
+}
+
+/// The environment variable of a setting, by its key.
+pub(super) fn variable_of(key: &str) -> String {
+    by_key(key).map_or_else(|| key.to_owned(), Setting::variable)
+}
+
+/// Whether a variable is meant for this program.
+pub(super) fn is_ours(variable: &str) -> bool {
+    variable.starts_with(ENVIRONMENT_PREFIX) && !is_kubernetes_link(variable)
+}
+
+/// Kubernetes gives every container variables for each Service of its namespace. Those of a Service named
+/// `duroxide-exporter…` look like ours (`DUROXIDE_EXPORTER_PORT_9899_TCP`), and nobody wrote them.
+fn is_kubernetes_link(variable: &str) -> bool {
+    let ends = |end: &str| variable.ends_with(end);
+    let has_port = |protocol: &str| {
+        variable.split_once(protocol).is_some_and(|(before, after)| {
+            let number = before.rsplit_once("_PORT_").map_or("", |(_, number)| number);
+            !number.is_empty()
+                && number.chars().all(|c| c.is_ascii_digit())
+                && matches!(after, "" | "_PROTO" | "_PORT" | "_ADDR")
+        })
+    };
+    ends("_SERVICE_HOST")
+        || ends("_PORT")
+        || variable.contains("_SERVICE_PORT")
+        || ["_TCP", "_UDP", "_SCTP"].into_iter().any(has_port)
+}
+
+/// The table of flags in the README.
+pub(crate) fn markdown() -> String {
+    let mut text =
+        "| Flag, and key in the file | Environment variable | Default | Meaning |\n|---|---|---|---|\n"
+            .to_owned();
+    for setting in SETTINGS {
+        let repeatable = if setting.repeatable { " (repeatable)" } else { "" };
+        let default = setting.default.map(|default| format!("`{default}`")).unwrap_or_default();
+        text.push_str(&format!(
+            "| `--{}`{repeatable} | `{}` | {default} | {} |\n",
+            setting.key,
+            setting.variable(),
+            setting.help
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_derived_and_distinct() {
+        assert_eq!(by_key("web.listen-address").unwrap().variable(), "DUROXIDE_EXPORTER_WEB_LISTEN_ADDRESS");
+        let mut variables: Vec<_> = SETTINGS.iter().map(Setting::variable).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), SETTINGS.len());
+        for variable in variables {
+            assert!(is_ours(&variable), "{variable}");
+        }
+    }
+
+    #[test]
+    fn kubernetes_service_links_are_not_ours() {
+        for variable in [
+            "DUROXIDE_EXPORTER_SERVICE_HOST",
+            "DUROXIDE_EXPORTER_SERVICE_PORT",
+            "DUROXIDE_EXPORTER_SERVICE_PORT_HTTP_METRICS",
+            "DUROXIDE_EXPORTER_PORT",
+            "DUROXIDE_EXPORTER_PORT_9899_TCP",
+            "DUROXIDE_EXPORTER_PORT_9899_TCP_PROTO",
+            "DUROXIDE_EXPORTER_PORT_9899_TCP_ADDR",
+            "DUROXIDE_EXPORTER_ORDERS_PORT_9899_TCP_PORT",
+            "PATH",
+        ] {
+            assert!(!is_ours(variable), "{variable}");
+        }
+        assert!(is_ours("DUROXIDE_EXPORTER_POLL_INTERVALL"));
+        assert!(is_ours("DUROXIDE_EXPORTER_PORT_TCP"));
+    }
+}

@@ -1,0 +1,103 @@
+//! Tolerant decoding of history events.
+//!
+//! An event is an envelope, a type and the rest. Types and fields that this version does not know are kept, not
+//! refused: a newer framework must not blind us.
+
+use serde::{Deserialize, Serialize};
+
+/// One history event, as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Number within its execution.
+    pub event_id: u64,
+    /// The event this one answers (the schedule of a completion).
+    #[serde(default)]
+    pub source_event_id: Option<u64>,
+    /// Instance it belongs to.
+    pub instance_id: String,
+    /// Execution it belongs to.
+    pub execution_id: u64,
+    /// When the orchestration turn recorded it, in milliseconds since the Unix epoch.
+    pub timestamp_ms: u64,
+    /// Version of the framework that wrote it.
+    #[serde(default)]
+    pub duroxide_version: String,
+    /// Its type, for example `ActivityScheduled`.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Everything else.
+    #[serde(flatten)]
+    pub fields: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Event {
+    /// Decodes one stored event.
+    ///
+    /// # Errors
+    /// When the text is no JSON object or misses a part of the envelope. The message holds no payload.
+    pub fn decode(json: &str) -> Result<Self, DecodeError> {
+        serde_json::from_str(json).map_err(|error| DecodeError::from_json(&error))
+    }
+}
+
+impl TryFrom<&Event> for duroxide::Event {
+    type Error = DecodeError;
+
+    /// The framework's own event; fails for types that the linked framework does not know.
+    fn try_from(event: &Event) -> Result<Self, Self::Error> {
+        serde_json::to_value(event)
+            .and_then(serde_json::from_value)
+            .map_err(|error| DecodeError::from_json(&error))
+    }
+}
+
+/// A stored event that cannot be decoded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a history event: {class} at line {line}, column {column}")]
+pub struct DecodeError {
+    class: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl DecodeError {
+    // The library's message may quote the content, which may be personal data; position and class do not.
+    fn from_json(error: &serde_json::Error) -> Self {
+        let class = match error.classify() {
+            serde_json::error::Category::Eof => "text ends too early",
+            serde_json::error::Category::Syntax => "no valid JSON",
+            serde_json::error::Category::Data | serde_json::error::Category::Io => {
+                "unexpected or missing field"
+            }
+        };
+        Self { class, line: error.line(), column: error.column() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRED: &str = r#"{"event_id":4,"source_event_id":3,"instance_id":"a","execution_id":1,"timestamp_ms":1795408935949,"duroxide_version":"0.1.32","type":"TimerFired","fire_at_ms":1795408935942}"#;
+
+    #[test]
+    fn a_known_event_becomes_the_frameworks_and_back() {
+        let event = Event::decode(FIRED).unwrap();
+        assert_eq!(event.event_type, "TimerFired");
+        let framework = duroxide::Event::try_from(&event).unwrap();
+        assert_eq!(Event::decode(&serde_json::to_string(&framework).unwrap()).unwrap(), event);
+    }
+
+    #[test]
+    fn unknown_types_and_fields_are_kept() {
+        let event = Event::decode(&FIRED.replace("TimerFired", "FromTheFuture")).unwrap();
+        assert_eq!(event.fields["fire_at_ms"], 1_795_408_935_942_u64);
+        assert!(duroxide::Event::try_from(&event).is_err());
+    }
+
+    #[test]
+    fn errors_do_not_quote_the_payload() {
+        let error = Event::decode(r#"{"event_id":"secret"}"#).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

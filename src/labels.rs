@@ -1,0 +1,135 @@
+//! Label values that are enums: each is mapped to its text here and nowhere else. A leaf; every lane uses it.
+
+use std::sync::{Arc, LazyLock};
+
+macro_rules! label_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The label value.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Position in [`Self::ALL`].
+            pub fn index(self) -> usize {
+                self as usize
+            }
+
+            /// The label value as samples carry it, shared.
+            pub fn label(self) -> &'static Arc<str> {
+                static LABELS: LazyLock<Vec<Arc<str>>> =
+                    LazyLock::new(|| $name::ALL.iter().map(|value| Arc::from(value.as_str())).collect());
+                #[expect(clippy::indexing_slicing, reason = "one entry for each variant, by construction")]
+                &LABELS[self.index()]
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+label_enum! {
+    /// The framework's queues. Timers are rows of the orchestrator table, told apart by their kind.
+    Queue {
+        /// Everything that makes an orchestration take a turn, timers excepted.
+        Orchestrator = "orchestrator",
+        /// Activities to execute.
+        Worker = "worker",
+        /// Timers: `TimerFired` rows of the orchestrator table.
+        Timer = "timer",
+    }
+}
+
+label_enum! {
+    /// State of one queue row. Every row is in exactly one.
+    MessageState {
+        /// Visible now, not leased.
+        Ready = "ready",
+        /// Visible, but its instance is being executed.
+        Blocked = "blocked",
+        /// Visible later: back-off, scheduled start, timer not yet due.
+        Delayed = "delayed",
+        /// Leased, lease valid.
+        InFlight = "in_flight",
+        /// Leased, lease over: will be handed out again.
+        LeaseExpired = "lease_expired",
+    }
+}
+
+impl MessageState {
+    /// Whether the provider hands out such a row now.
+    pub fn is_fetchable(self) -> bool {
+        matches!(self, Self::Ready | Self::LeaseExpired)
+    }
+}
+
+label_enum! {
+    /// Status of an instance: that of its current execution.
+    InstanceStatus {
+        /// Not finished. An execution that continued as new is still running.
+        Running = "running",
+        /// Finished with an output.
+        Completed = "completed",
+        /// Finished with an error, cancellation included.
+        Failed = "failed",
+        /// No execution row, or a status this version does not know.
+        Unknown = "unknown",
+    }
+}
+
+impl InstanceStatus {
+    /// Maps the framework's text; `None` is an instance whose execution row is missing.
+    pub fn from_framework(status: Option<&str>) -> Self {
+        match status {
+            Some("Running" | "ContinuedAsNew") => Self::Running,
+            Some("Completed") => Self::Completed,
+            Some("Failed") => Self::Failed,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+label_enum! {
+    /// State of a lease (instance lock, worker session).
+    LeaseState {
+        /// Still valid.
+        Active = "active",
+        /// Over: its holder died or hangs.
+        Expired = "expired",
+    }
+}
+
+label_enum! {
+    /// Why a poll failed. What a person does about each is in the message that goes with it.
+    FailureReason {
+        /// The store's file or server does not exist or cannot be reached.
+        Unavailable = "unavailable",
+        /// The store exists, but we may not read it.
+        Permission = "permission",
+        /// What is there is not a duroxide store, or misses a table we need.
+        Schema = "schema",
+        /// The file is damaged or is no database.
+        Corrupt = "corrupt",
+        /// Somebody else holds a lock that keeps readers out.
+        Locked = "locked",
+        /// The poll took longer than its limit and was interrupted.
+        Timeout = "timeout",
+        /// The store was replaced while it was being read.
+        Replaced = "replaced",
+        /// The management API does not offer what a poll needs.
+        Unsupported = "unsupported",
+        /// Anything else.
+        Other = "other",
+    }
+}

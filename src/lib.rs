@@ -1,0 +1,78 @@
+//! Observability and management for [duroxide](https://github.com/microsoft/duroxide), the durable-execution
+//! framework.
+//!
+//! The crate is a binary, `duroxide-exporter`, and this library:
+//!
+//! - [`ManagementAPI`]: watching and administering workflows, apart from the runtime's `Provider`;
+//! - [`Exporter`] (feature `exporter`): the exporter embedded in an application.
+//!
+//! # How it is built
+//!
+//! ```text
+//! numbers  source -> observe -> View{last good, health} -> metrics: fn(&View, now) -> families -> output
+//! people   management -> server and cli
+//! ```
+//!
+//! Arrows never point back; a test reads the sources and enforces the imports. `labels` and `telemetry` (the
+//! exporter's own counters) are leaves. `docs/architecture.md` has the rules and the reasons.
+#![cfg_attr(
+    feature = "sqlite",
+    doc = r#"
+# Embedding
+
+```no_run
+# async fn run() -> Result<(), Box<dyn std::error::Error>> {
+let exporter = duroxide_exporter::Exporter::builder()
+    .store("orders", "sqlite:/var/lib/orders/store.db")
+    .listen("127.0.0.1:9899".parse()?)
+    .bind()
+    .await?;
+exporter.run(async { let _ = tokio::signal::ctrl_c().await; }).await?;
+# Ok(())
+# }
+```
+"#
+)]
+
+mod history;
+mod labels;
+mod management;
+
+#[cfg(feature = "exporter")]
+mod app;
+#[cfg(feature = "exporter")]
+#[doc(hidden)] // the binary's front end: no stable interface
+pub mod cli;
+#[cfg(feature = "exporter")]
+mod config;
+#[cfg(feature = "exporter")]
+mod logging;
+#[cfg(feature = "exporter")]
+mod metrics;
+#[cfg(feature = "exporter")]
+mod observe;
+#[cfg(feature = "exporter")]
+mod output;
+#[cfg(feature = "exporter")]
+mod server;
+#[cfg(feature = "exporter")]
+mod source;
+#[cfg(feature = "exporter")]
+mod store;
+#[cfg(feature = "exporter")]
+mod telemetry;
+#[cfg(feature = "exporter")]
+#[doc(hidden)] // for this project's own tests
+pub mod testing;
+
+#[cfg(feature = "exporter")]
+pub use app::{Exporter, ExporterBuilder, RunError, StartError};
+pub use history::{DecodeError, Event};
+pub use labels::{FailureReason, InstanceStatus, LeaseState, MessageState, Queue};
+pub use management::{
+    Capabilities, Capability, ExecutionInfo, InstanceExport, InstanceFilter, InstanceInfo, ManagementAPI,
+    ManagementError, Page, PageRequest, PurgeReport, QueueDepths, SearchResults, SystemMetrics, Timeline,
+    TimelineEntry, TimelineKind,
+};
+#[cfg(feature = "exporter")]
+pub use metrics::{CATALOGUE, Kind, Metric, Unit, markdown as metrics_markdown};

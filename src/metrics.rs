@@ -1,0 +1,104 @@
+//! What the numbers are called: the catalogue, and pure functions from a [`View`] to metric families.
+//!
+//! Rooms: `catalogue` defines every metric once; one file a subject (`queues`, `activities`, `instances`,
+//! `store`, `exporter`) maps the view.
+//! Nothing here reads a database, awaits, or knows how families leave the process.
+
+use std::sync::Arc;
+
+use crate::observe::View;
+
+mod catalogue;
+
+mod activities;
+mod exporter;
+mod instances;
+mod queues;
+mod store;
+
+pub use catalogue::{CATALOGUE, Kind, Metric, Unit, markdown};
+pub(crate) use exporter::{capped, telemetry_names};
+
+/// One metric with all its samples at one moment. What every output is given.
+#[derive(Debug, Clone)]
+pub(crate) struct Family {
+    /// Definition of the metric in the catalogue.
+    pub(crate) metric: &'static Metric,
+    /// One entry for each set of label values; never two with the same labels.
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// One labelled value of a [`Family`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sample {
+    /// Label names and values. A label whose value is empty is left out by the outputs: for Prometheus the
+    /// two are the same series.
+    pub(crate) labels: Vec<(&'static str, Arc<str>)>,
+    /// The number itself.
+    pub(crate) value: Value,
+}
+
+/// The value of a [`Sample`], of the kind the metric's definition says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    /// A gauge or a counter.
+    Number(f64),
+    /// A histogram: cumulative counts by upper bound (without `+Inf`, which is `count`).
+    Histogram {
+        /// `(upper bound, observations at or below it)`, in ascending order.
+        buckets: Vec<(f64, u64)>,
+        /// Sum of all observations.
+        sum: f64,
+        /// Number of observations.
+        count: u64,
+    },
+}
+
+/// Collects the samples of one family.
+pub(crate) struct Builder {
+    family: Family,
+}
+
+impl Builder {
+    pub(crate) fn new(metric: &'static Metric) -> Self {
+        Self { family: Family { metric, samples: Vec::new() } }
+    }
+
+    /// Adds a sample. `labels` follow the order of the metric's definition.
+    pub(crate) fn push<const N: usize>(&mut self, labels: [&Arc<str>; N], value: f64) {
+        debug_assert_eq!(labels.len(), self.family.metric.labels.len(), "{}", self.family.metric.name);
+        let labels = self.family.metric.labels.iter().copied().zip(labels.into_iter().cloned()).collect();
+        self.family.samples.push(Sample { labels, value: Value::Number(value) });
+    }
+
+    pub(crate) fn finish(self) -> Family {
+        self.family
+    }
+}
+
+/// All families for one view, in the catalogue's order, without those that have no sample.
+///
+/// Pure: the same view gives the same families. `now` is only used for ages of the view itself.
+pub(crate) fn families(view: &View, now: std::time::SystemTime) -> Vec<Family> {
+    let mut all = Vec::with_capacity(CATALOGUE.len());
+    queues::families(view, &mut all);
+    activities::families(view, &mut all);
+    instances::families(view, &mut all);
+    store::families(view, now, &mut all);
+    exporter::families(view, &mut all);
+    all.retain(|family| !family.samples.is_empty());
+    all.sort_by_key(|family| CATALOGUE.iter().position(|metric| std::ptr::eq(*metric, family.metric)));
+    all
+}
+
+/// A count as a sample value. Exact up to 2^53, far above any number of rows.
+#[expect(clippy::cast_precision_loss, reason = "sample values are f64 by the exposition formats' definition")]
+pub(crate) fn count(n: u64) -> f64 {
+    n as f64
+}
+
+/// Milliseconds as seconds. Never negative: a clock that stepped back is not a negative age.
+#[expect(clippy::cast_precision_loss, reason = "see `count`")]
+pub(crate) fn seconds(ms: i64) -> f64 {
+    ms.max(0) as f64 / 1000.0
+}

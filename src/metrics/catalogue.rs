@@ -1,0 +1,225 @@
+//! THE catalogue: every metric is defined here, once, by its OpenTelemetry name.
+//!
+//! The Prometheus name is derived by the OpenTelemetry to Prometheus rules, so a scrape and an OTLP pipeline
+//! give the same series. `docs/metrics.md` is generated from this table and checked by a test.
+
+use std::fmt::Write as _;
+
+/// Definition of one metric.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// OpenTelemetry name, for example `duroxide.queue.oldest_ready_age`.
+    pub name: &'static str,
+    /// Unit, which becomes the suffix of the Prometheus name.
+    pub unit: Unit,
+    /// What kind of series it is.
+    pub kind: Kind,
+    /// One sentence or two: meaning, and what it must not be read as.
+    pub help: &'static str,
+    /// Label names, in the order in which samples carry them.
+    pub labels: &'static [&'static str],
+}
+
+/// Kind of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that goes up and down.
+    Gauge,
+    /// A total that only grows (until its store is replaced).
+    Counter,
+    /// A distribution.
+    Histogram,
+}
+
+/// Unit of a metric. There is no plain ratio unit: on a gauge it would add `_ratio`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds, `s`: suffix `_seconds`.
+    Seconds,
+    /// Bytes, `By`: suffix `_bytes`.
+    Bytes,
+    /// A number of things, written `{thing}` in OpenTelemetry: no suffix.
+    Count(&'static str),
+    /// No unit: a state or an information metric: no suffix.
+    None,
+}
+
+impl Unit {
+    /// The unit as OpenTelemetry writes it (UCUM).
+    pub fn ucum(self) -> String {
+        match self {
+            Self::Seconds => "s".to_owned(),
+            Self::Bytes => "By".to_owned(),
+            Self::Count(thing) => format!("{{{thing}}}"),
+            Self::None => String::new(),
+        }
+    }
+
+    /// The word OpenMetrics and Prometheus use as suffix, if any.
+    pub fn suffix(self) -> Option<&'static str> {
+        match self {
+            Self::Seconds => Some("seconds"),
+            Self::Bytes => Some("bytes"),
+            Self::Count(_) | Self::None => None,
+        }
+    }
+}
+
+impl Kind {
+    /// `gauge`, `counter` or `histogram`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+impl Metric {
+    /// The family name without `_total`: dots become underscores, the unit becomes a suffix.
+    pub fn base_name(&self) -> String {
+        let mut name = self.name.replace('.', "_");
+        if let Some(suffix) = self.unit.suffix() {
+            name.push('_');
+            name.push_str(suffix);
+        }
+        name
+    }
+
+    /// The Prometheus name: [`Self::base_name`], with `_total` on counters.
+    pub fn prometheus_name(&self) -> String {
+        let mut name = self.base_name();
+        if self.kind == Kind::Counter {
+            name.push_str("_total");
+        }
+        name
+    }
+}
+
+macro_rules! catalogue {
+    ($( $ident:ident = $kind:ident $name:literal $unit:expr, [$($label:literal),*], $help:literal; )*) => {
+        $(
+            #[doc = $help]
+            pub(crate) static $ident: Metric =
+                Metric { name: $name, unit: $unit, kind: Kind::$kind, help: $help, labels: &[$($label),*] };
+        )*
+        /// Every metric of the exporter, in the order in which it is shown.
+        pub static CATALOGUE: &[&Metric] = &[$(&$ident),*];
+    };
+}
+
+const MESSAGE: Unit = Unit::Count("message");
+
+catalogue! {
+    // ---- queues
+    QUEUE_MESSAGES = Gauge "duroxide.queue.messages" MESSAGE, ["store", "queue", "state"],
+        "Rows of the queue tables. Every row is in exactly one state: ready (visible, not leased), blocked (visible, but its instance is being executed), delayed (visible later; a timer not yet due), in_flight (leased), lease_expired (leased, lease over: handed out again). Sleeping timers are queue=timer, state=delayed: they are not backlog.";
+    QUEUE_FETCHABLE_MESSAGES = Gauge "duroxide.queue.fetchable_messages" MESSAGE, ["store", "queue"],
+        "Messages a worker would be handed now: ready + lease_expired. The number to scale and to alert on.";
+    QUEUE_READY_INSTANCES = Gauge "duroxide.queue.ready_instances" Unit::Count("instance"), ["store"],
+        "Distinct instances with fetchable orchestrator work, due timers included. One instance keeps one worker busy, however many messages it has.";
+    QUEUE_OLDEST_READY_AGE = Gauge "duroxide.queue.oldest_ready_age" Unit::Seconds, ["store", "queue"],
+        "How long the oldest fetchable or blocked message has been waiting since it became visible. 0 when none waits. Sleeping timers and delayed messages never count.";
+    QUEUE_OLDEST_EXPIRED_LEASE_AGE = Gauge "duroxide.queue.oldest_expired_lease_age" Unit::Seconds, ["store", "queue"],
+        "How long ago the oldest expired lease ran out. 0 when none is expired. Grows when a worker died and no other takes over.";
+    QUEUE_ENQUEUED = Counter "duroxide.queue.enqueued" MESSAGE, ["store", "queue"],
+        "Messages ever put on the queue, from the table's own sequence: exact, also for rows that came and went between two polls. queue=orchestrator includes timers.";
+    QUEUE_DEQUEUED = Counter "duroxide.queue.dequeued" MESSAGE, ["store", "queue"],
+        "Messages ever removed from the queue: enqueued minus those still there. queue=orchestrator includes timers.";
+    QUEUE_RETRYING_MESSAGES = Gauge "duroxide.queue.retrying_messages" MESSAGE, ["store", "queue"],
+        "Messages that were handed out before without being acknowledged: waiting again, or leased for a second or later attempt.";
+    QUEUE_MAX_ATTEMPTS = Gauge "duroxide.queue.max_attempts" Unit::Count("attempt"), ["store", "queue"],
+        "Greatest attempt count of any message in the queue. At the runtime's max_attempts (10 by default) it is poisoned.";
+    QUEUE_ORPHAN_MESSAGES = Gauge "duroxide.queue.orphan_messages" MESSAGE, ["store", "queue"],
+        "Messages for an instance that does not exist and that none of its visible messages starts. On SQLite a visible one that is not a queue event blocks every orchestration behind it.";
+    QUEUE_UNDECODABLE_MESSAGES = Gauge "duroxide.queue.undecodable_messages" MESSAGE, ["store", "queue"],
+        "Messages that are not a work item the framework knows. In the worker queue the first one blocks all behind it.";
+    QUEUE_LEFTOVER_MESSAGES = Gauge "duroxide.queue.leftover_messages" MESSAGE, ["store", "queue"],
+        "Timers of executions that have ended or were superseded: harmless, they disappear when due. Contained in duroxide_queue_messages{queue=\"timer\"}.";
+
+    // ---- activities
+    ACTIVITY_QUEUE_MESSAGES = Gauge "duroxide.activity.queue.messages" MESSAGE, ["store", "activity", "tag", "state"],
+        "Rows of the worker queue by activity and routing tag. An activity whose tag no worker serves stays ready for ever.";
+    ACTIVITY_QUEUE_OLDEST_READY_AGE = Gauge "duroxide.activity.queue.oldest_ready_age" Unit::Seconds, ["store", "tag"],
+        "How long the oldest fetchable message of the tag has been waiting since it became visible. 0 when none waits.";
+
+    // ---- locks
+    INSTANCE_LOCKS = Gauge "duroxide.instance_locks" Unit::Count("lock"), ["store", "state"],
+        "Instance locks: active (an orchestration turn is running) or expired (its runtime died or hangs).";
+    SESSIONS = Gauge "duroxide.sessions" Unit::Count("session"), ["store", "state"],
+        "Worker sessions: active or expired. Expired ones are removed by the runtime after some minutes.";
+
+    // ---- instances
+    INSTANCES = Gauge "duroxide.instances" Unit::Count("instance"), ["store", "orchestration", "version", "status"],
+        "Instances by the status of their current execution. An instance that is just continuing as new is running. unknown: an instance without an execution row, or a status this exporter does not know.";
+
+    // ---- store
+    STORE_INFO = Gauge "duroxide.store.info" Unit::None, ["store", "backend", "schema", "mode"],
+        "Always 1. backend: kind of store; schema: newest migration; mode: live, or replica for a copy.";
+    STORE_SIZE = Gauge "duroxide.store.size" Unit::Bytes, ["store", "part"],
+        "Size of the store: part=database and, for SQLite, part=wal.";
+    STORE_REPLICA = Gauge "duroxide.store.replica" Unit::None, ["store"],
+        "1 when a replica or copy is being read, 0 for the live store.";
+    STORE_LAST_REPLAY_AGE = Gauge "duroxide.store.last_replay_age" Unit::Seconds, ["store"],
+        "Replicas only: age of the newest change that reached the replica. An idle primary makes it grow, too.";
+
+    // ---- polling
+    UP = Gauge "duroxide.up" Unit::None, ["store"],
+        "1 when the last poll of the store succeeded. At 0 all other values of the store are those of the last good poll: see duroxide_snapshot_age_seconds.";
+    SNAPSHOT_AGE = Gauge "duroxide.snapshot_age" Unit::Seconds, ["store"],
+        "Age of the values of this store: time since the read of the last good poll began. Absent until the first good poll.";
+    POLL_DURATION = Histogram "duroxide.poll.duration" Unit::Seconds, ["store"],
+        "Duration of polls, failed and timed out ones included.";
+    POLLS = Counter "duroxide.polls" Unit::Count("poll"), ["store"],
+        "Polls that ended, successful or not.";
+    POLL_FAILURES = Counter "duroxide.poll.failures" Unit::Count("poll"), ["store", "reason"],
+        "Polls that failed, by reason. The message is in the log and on the landing page.";
+
+    // ---- the exporter itself
+    SERIES_DROPPED = Counter "duroxide.exporter.series_dropped" Unit::Count("series"), ["family"],
+        "Label combinations folded into the value `other` because the family is at its cap, counted once per poll each.";
+    BUILD_INFO = Gauge "duroxide.exporter.build_info" Unit::None, ["version"],
+        "Always 1. Version of the exporter.";
+    PROCESS_CPU = Counter "process.cpu" Unit::Seconds, [],
+        "User and system CPU time of the exporter's process.";
+    PROCESS_OPEN_FDS = Gauge "process.open_fds" Unit::None, [],
+        "Open file descriptors of the exporter's process.";
+    PROCESS_MAX_FDS = Gauge "process.max_fds" Unit::None, [],
+        "Limit on open file descriptors of the exporter's process.";
+    PROCESS_VIRTUAL_MEMORY = Gauge "process.virtual_memory" Unit::Bytes, [],
+        "Virtual memory of the exporter's process.";
+    PROCESS_RESIDENT_MEMORY = Gauge "process.resident_memory" Unit::Bytes, [],
+        "Resident memory of the exporter's process.";
+    PROCESS_START_TIME = Gauge "process.start_time" Unit::Seconds, [],
+        "When the exporter's process started, as seconds since the Unix epoch.";
+    PROCESS_THREADS = Gauge "process.threads" Unit::None, [],
+        "Threads of the exporter's process.";
+}
+
+/// The catalogue as a Markdown page: the content of `docs/metrics.md`.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Metrics\n\n\
+         Generated from the catalogue in `src/metrics/catalogue.rs`; a test keeps the two the same\n\
+         (`UPDATE_GOLDEN=1 cargo test --test it` rewrites this page).\n\n\
+         `store` is the name given in `--store NAME=URL`. An empty label value is the same as no label.\n\n\
+         | Prometheus | OpenTelemetry | kind | unit | labels | meaning |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    for metric in CATALOGUE {
+        let labels = metric.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        let unit = metric.unit.ucum();
+        let unit = if unit.is_empty() { String::new() } else { format!("`{unit}`") };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            page,
+            "| `{}` | `{}` | {} | {unit} | {labels} | {} |",
+            metric.prometheus_name(),
+            metric.name,
+            metric.kind.as_str(),
+            metric.help.replace('|', "\\|"),
+        );
+    }
+    page
+}

@@ -1,0 +1,98 @@
+//! Families about the exporter itself: its self-counters, its build, its process.
+
+use std::sync::Arc;
+
+use prometheus::proto::{self, MetricType};
+
+use super::catalogue::{
+    ACTIVITY_QUEUE_MESSAGES, ACTIVITY_QUEUE_OLDEST_READY_AGE, BUILD_INFO, INSTANCES, POLL_DURATION,
+    POLL_FAILURES, POLLS, PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY,
+    PROCESS_START_TIME, PROCESS_THREADS, PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED,
+};
+use super::{Builder, Family, Metric, Sample, Value};
+use crate::observe::{CappedFamilies, View};
+use crate::telemetry::Names;
+
+/// Metrics whose values are kept in the registry of `telemetry`.
+const GATHERED: [&Metric; 11] = [
+    &POLL_DURATION,
+    &POLLS,
+    &POLL_FAILURES,
+    &SERIES_DROPPED,
+    &PROCESS_CPU,
+    &PROCESS_OPEN_FDS,
+    &PROCESS_MAX_FDS,
+    &PROCESS_VIRTUAL_MEMORY,
+    &PROCESS_RESIDENT_MEMORY,
+    &PROCESS_START_TIME,
+    &PROCESS_THREADS,
+];
+
+/// The names under which `telemetry` registers its counters.
+pub(crate) fn telemetry_names() -> Names {
+    Names {
+        poll_duration: POLL_DURATION.prometheus_name(),
+        polls: POLLS.prometheus_name(),
+        poll_failures: POLL_FAILURES.prometheus_name(),
+        series_dropped: SERIES_DROPPED.prometheus_name(),
+    }
+}
+
+/// Families whose label combinations are capped.
+pub(crate) fn capped() -> CappedFamilies {
+    CappedFamilies {
+        activities: ACTIVITY_QUEUE_MESSAGES.prometheus_name().into(),
+        tags: ACTIVITY_QUEUE_OLDEST_READY_AGE.prometheus_name().into(),
+        orchestrations: INSTANCES.prometheus_name().into(),
+    }
+}
+
+pub(super) fn families(view: &View, all: &mut Vec<Family>) {
+    let mut gathered = view.telemetry.gather();
+    for metric in GATHERED {
+        // Absent where the operating system does not tell (the process metrics exist on Linux only).
+        if let Some(family) = gathered.remove(&metric.prometheus_name()) {
+            all.push(convert(metric, &family));
+        }
+    }
+    let mut build = Builder::new(&BUILD_INFO);
+    build.push([&Arc::from(env!("CARGO_PKG_VERSION"))], 1.0);
+    all.push(build.finish());
+}
+
+fn convert(metric: &'static Metric, family: &proto::MetricFamily) -> Family {
+    let samples = family
+        .get_metric()
+        .iter()
+        .map(|sample| Sample {
+            labels: labels(metric, sample),
+            value: value(family.get_field_type(), sample),
+        })
+        .collect();
+    Family { metric, samples }
+}
+
+fn labels(metric: &'static Metric, sample: &proto::Metric) -> Vec<(&'static str, Arc<str>)> {
+    let value =
+        |name: &str| sample.get_label().iter().find(|pair| pair.name() == name).map(proto::LabelPair::value);
+    metric.labels.iter().map(|name| (*name, Arc::from(value(name).unwrap_or_default()))).collect()
+}
+
+fn value(kind: MetricType, sample: &proto::Metric) -> Value {
+    match kind {
+        MetricType::COUNTER => Value::Number(sample.get_counter().get_value()),
+        MetricType::HISTOGRAM => {
+            let histogram = sample.get_histogram();
+            Value::Histogram {
+                buckets: histogram
+                    .get_bucket()
+                    .iter()
+                    .map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()))
+                    .collect(),
+                sum: histogram.get_sample_sum(),
+                count: histogram.get_sample_count(),
+            }
+        }
+        _ => Value::Number(sample.get_gauge().get_value()),
+    }
+}

@@ -1,0 +1,12 @@
+//! Observing: one poller a store turns each census into a snapshot and swaps it in whole.
+//!
+//! Readers take a [`View`] and never wait, never query. A failed poll keeps the last good snapshot, says so in
+//! the store's [`Health`] and lets its age grow. Nothing here knows a database, a metric name or HTTP.
+
+mod fold;
+mod poller;
+mod slots;
+mod view;
+
+pub(crate) use poller::{CappedFamilies, Poller, PollerSettings};
+pub(crate) use view::{Health, Readers, Snapshot, StoreReader, StoreView, View, store_view};

@@ -1,0 +1,138 @@
+//! From a census to a snapshot: names are folded under their caps, tags summed up. Pure but for the slots.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::slots::{OTHER, Slots};
+use super::view::Snapshot;
+use crate::labels::InstanceStatus;
+use crate::source::{ActivityBacklog, Census, InstanceCount};
+
+/// The slots of one store.
+#[derive(Debug)]
+pub(super) struct Folder {
+    activities: Slots<(Arc<str>, Arc<str>)>,
+    tags: Slots<Arc<str>>,
+    orchestrations: Slots<(Arc<str>, Arc<str>)>,
+}
+
+/// Label combinations dropped by one poll.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dropped {
+    pub(super) activities: u64,
+    pub(super) tags: u64,
+    pub(super) orchestrations: u64,
+}
+
+#[derive(Default)]
+struct Backlog {
+    messages: [u64; 5],
+    oldest_ready_since_ms: Option<i64>,
+}
+
+impl Folder {
+    pub(super) fn new(max: usize) -> Self {
+        Self { activities: Slots::new(max), tags: Slots::new(max), orchestrations: Slots::new(max) }
+    }
+
+    pub(super) fn fold(
+        &mut self,
+        mut census: Census,
+        taken_at: SystemTime,
+        now: Instant,
+    ) -> (Snapshot, Dropped) {
+        let mut dropped = Dropped::default();
+        let mut activities = None;
+        let mut tags = None;
+        if let Some(detail) = census.queues.as_mut().and_then(|queues| queues.detail.as_mut()) {
+            let rows = std::mem::take(&mut detail.activities);
+            tags = Some(self.tags(&rows, now, &mut dropped));
+            activities = Some(self.activities(rows, now, &mut dropped));
+        }
+        let instances =
+            census.instances.take().map(|census| self.instances(census.counts, now, &mut dropped));
+        (Snapshot { taken_at, census, activities, tags, instances }, dropped)
+    }
+
+    fn activities(
+        &mut self,
+        mut rows: Vec<ActivityBacklog>,
+        now: Instant,
+        dropped: &mut Dropped,
+    ) -> Vec<ActivityBacklog> {
+        // New names get slots by what waits for them.
+        rows.sort_by_key(|row| std::cmp::Reverse(row.messages.iter().sum::<u64>()));
+        let seen = rows.into_iter().map(|row| {
+            let ActivityBacklog { activity, tag, messages, oldest_ready_since_ms } = row;
+            ((activity, tag), Backlog { messages, oldest_ready_since_ms })
+        });
+        let folded = self.activities.fold(now, seen, &(OTHER.into(), OTHER.into()), |sum, row| {
+            for (sum, n) in sum.messages.iter_mut().zip(row.messages) {
+                *sum += n;
+            }
+            sum.oldest_ready_since_ms = earliest(sum.oldest_ready_since_ms, row.oldest_ready_since_ms);
+        });
+        dropped.activities = folded.dropped;
+        folded
+            .entries
+            .into_iter()
+            .map(|((activity, tag), Backlog { messages, oldest_ready_since_ms })| ActivityBacklog {
+                activity,
+                tag,
+                messages,
+                oldest_ready_since_ms,
+            })
+            .collect()
+    }
+
+    fn tags(
+        &mut self,
+        rows: &[ActivityBacklog],
+        now: Instant,
+        dropped: &mut Dropped,
+    ) -> Vec<(Arc<str>, Option<i64>)> {
+        let seen = rows.iter().map(|row| (Arc::clone(&row.tag), row.oldest_ready_since_ms));
+        let folded =
+            self.tags.fold(now, seen, &OTHER.into(), |oldest, since| *oldest = earliest(*oldest, since));
+        dropped.tags = folded.dropped;
+        folded.entries
+    }
+
+    fn instances(
+        &mut self,
+        mut rows: Vec<InstanceCount>,
+        now: Instant,
+        dropped: &mut Dropped,
+    ) -> Vec<InstanceCount> {
+        rows.sort_by_key(|row| std::cmp::Reverse(row.count));
+        // One slot holds all statuses: an orchestration whose last running instance ends shows a zero at once.
+        let seen = rows.into_iter().map(|row| {
+            let mut counts = [0u64; InstanceStatus::ALL.len()];
+            if let Some(cell) = counts.get_mut(row.status.index()) {
+                *cell = row.count;
+            }
+            ((row.orchestration, row.version), counts)
+        });
+        let folded =
+            self.orchestrations.fold(now, seen, &(OTHER.into(), OTHER.into()), |sum: &mut [u64; 4], row| {
+                for (sum, n) in sum.iter_mut().zip(row) {
+                    *sum += n;
+                }
+            });
+        dropped.orchestrations = folded.dropped;
+        let by_status = |((orchestration, version), counts): ((Arc<str>, Arc<str>), [u64; 4])| {
+            InstanceStatus::ALL.iter().copied().zip(counts).map(move |(status, count)| InstanceCount {
+                orchestration: Arc::clone(&orchestration),
+                version: Arc::clone(&version),
+                status,
+                count,
+            })
+        };
+        folded.entries.into_iter().flat_map(by_status).collect()
+    }
+}
+
+/// The earlier moment is the greater age: ages take the maximum.
+fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    [a, b].into_iter().flatten().min()
+}

@@ -1,0 +1,131 @@
+//! The poller of one store: reads, folds, swaps the snapshot in; keeps the last good one when a read fails.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::fold::{Dropped, Folder};
+use super::view::{Snapshot, StoreWriter};
+use crate::labels::FailureReason;
+use crate::source::{Source, SourceError};
+use crate::telemetry::Telemetry;
+
+/// A poll that took long is followed by a pause this many times as long: the load on a store that has become
+/// big or slow stays below a tenth, whatever the interval. The snapshot's age shows it.
+const PAUSE_FACTOR: u32 = 9;
+
+/// A source interrupts itself at its limit; one that does not answer even then is dropped this much later.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How a poller works.
+#[derive(Debug, Clone)]
+pub(crate) struct PollerSettings {
+    /// From the beginning of one poll to the beginning of the next.
+    pub(crate) interval: Duration,
+    /// A poll that takes longer is interrupted and failed.
+    pub(crate) timeout: Duration,
+    /// Cap on label combinations.
+    pub(crate) max_label_values: usize,
+    /// Names of the capped families, for the count of what was dropped.
+    pub(crate) capped: CappedFamilies,
+}
+
+/// Metric names of the families whose label combinations are capped.
+#[derive(Debug, Clone)]
+pub(crate) struct CappedFamilies {
+    pub(crate) activities: Arc<str>,
+    pub(crate) tags: Arc<str>,
+    pub(crate) orchestrations: Arc<str>,
+}
+
+/// Polls one store until it is dropped.
+pub(crate) struct Poller {
+    name: Arc<str>,
+    source: Box<dyn Source>,
+    writer: StoreWriter,
+    settings: PollerSettings,
+    telemetry: Arc<Telemetry>,
+    folder: Folder,
+    /// The last failure that was logged: the same one is not logged at every poll.
+    logged: Option<String>,
+}
+
+impl Poller {
+    pub(crate) fn new(
+        name: Arc<str>,
+        source: Box<dyn Source>,
+        writer: StoreWriter,
+        settings: PollerSettings,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
+        let folder = Folder::new(settings.max_label_values);
+        Self { name, source, writer, settings, telemetry, folder, logged: None }
+    }
+
+    /// Polls for ever.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let began = Instant::now();
+            self.poll().await;
+            let took = began.elapsed();
+            let pause = self.settings.interval.saturating_sub(took).max(took.saturating_mul(PAUSE_FACTOR));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// One poll.
+    pub(crate) async fn poll(&mut self) {
+        let taken_at = SystemTime::now();
+        let began = Instant::now();
+        let limit = self.settings.timeout;
+        let read = match tokio::time::timeout(limit.saturating_add(GRACE), self.source.census(limit)).await {
+            Ok(read) => read,
+            Err(_elapsed) => Err(SourceError::new(
+                FailureReason::Timeout,
+                format!("no answer within {limit:?}: the store or its file system hangs"),
+            )),
+        };
+        let took = began.elapsed();
+        self.telemetry.polled(&self.name, took, read.as_ref().err().map(|error| error.reason));
+        match read {
+            Ok(census) => {
+                let (snapshot, dropped) = self.folder.fold(census, taken_at, Instant::now());
+                self.count_dropped(dropped);
+                self.log_recovery(&snapshot);
+                self.writer.good(snapshot);
+            }
+            Err(error) => {
+                self.log_failure(&error);
+                self.writer.failed(taken_at, error.reason, &format!("{}. {}", error.message, error.advice()));
+            }
+        }
+    }
+
+    fn count_dropped(&self, dropped: Dropped) {
+        let Dropped { activities, tags, orchestrations } = dropped;
+        let capped = &self.settings.capped;
+        for (family, dropped) in
+            [(&capped.activities, activities), (&capped.tags, tags), (&capped.orchestrations, orchestrations)]
+        {
+            if dropped > 0 {
+                self.telemetry.series_dropped(family, dropped);
+            }
+        }
+    }
+
+    fn log_failure(&mut self, error: &SourceError) {
+        let SourceError { reason, message } = error;
+        let advice = error.advice();
+        if self.logged.as_ref() == Some(message) {
+            tracing::debug!(store = %self.name, %reason, "poll failed again: {message}");
+            return;
+        }
+        tracing::warn!(store = %self.name, %reason, "poll failed: {message}. {advice}");
+        self.logged = Some(message.clone());
+    }
+
+    fn log_recovery(&mut self, snapshot: &Snapshot) {
+        if self.logged.take().is_some() {
+            tracing::info!(store = %self.name, mode = snapshot.census.store.mode.as_str(), "polls succeed again");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What readers see: the last good snapshot of each store and its health. One writer a store, cheap readers.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use crate::labels::FailureReason;
+use crate::source::{ActivityBacklog, Census, InstanceCount};
+use crate::telemetry::Telemetry;
+
+/// Everything known at one moment about all stores.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// One entry a store, in the order of configuration.
+    pub(crate) stores: Vec<StoreView>,
+    /// Self-counters.
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+/// Everything known at one moment about one store.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreView {
+    pub(crate) name: Arc<str>,
+    pub(crate) last_good: Option<Arc<Snapshot>>,
+    pub(crate) health: Health,
+}
+
+/// How polling goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// No poll has ended yet.
+    Starting,
+    /// The last poll succeeded.
+    Up,
+    /// The last poll failed; since when, why.
+    Down { since: SystemTime, reason: FailureReason, message: Arc<str> },
+}
+
+/// One good poll: the census, its names folded under their caps.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    /// When the read began, by this machine's clock: the values are at least this fresh.
+    pub(crate) taken_at: SystemTime,
+    /// `activities` and `instances` of this census are empty: they are below, folded.
+    pub(crate) census: Census,
+    /// `None` where the backend does not tell.
+    pub(crate) activities: Option<Vec<ActivityBacklog>>,
+    /// Since when the oldest fetchable activity of a tag is visible, by tag.
+    pub(crate) tags: Option<Vec<(Arc<str>, Option<i64>)>>,
+    pub(crate) instances: Option<Vec<InstanceCount>>,
+}
+
+impl StoreView {
+    /// Whether the last poll succeeded.
+    pub(crate) fn is_up(&self) -> bool {
+        self.health == Health::Up
+    }
+}
+
+/// The one writer of a store's view. Not cloneable.
+#[derive(Debug)]
+pub(crate) struct StoreWriter(watch::Sender<StoreView>);
+
+/// A reader of a store's view.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreReader(watch::Receiver<StoreView>);
+
+/// The two ends of one store's view.
+pub(crate) fn store_view(name: Arc<str>) -> (StoreWriter, StoreReader) {
+    let (sender, receiver) = watch::channel(StoreView { name, last_good: None, health: Health::Starting });
+    (StoreWriter(sender), StoreReader(receiver))
+}
+
+impl StoreWriter {
+    pub(crate) fn good(&self, snapshot: Snapshot) {
+        let snapshot = Arc::new(snapshot);
+        self.0.send_modify(|view| {
+            view.last_good = Some(snapshot);
+            view.health = Health::Up;
+        });
+    }
+
+    /// Keeps the last good snapshot. `since` stays that of the first failure in a row.
+    pub(crate) fn failed(&self, now: SystemTime, reason: FailureReason, message: &str) {
+        self.0.send_modify(|view| {
+            let since = match view.health {
+                Health::Down { since, .. } => since,
+                Health::Up | Health::Starting => now,
+            };
+            view.health = Health::Down { since, reason, message: message.into() };
+        });
+    }
+}
+
+impl StoreReader {
+    pub(crate) fn view(&self) -> StoreView {
+        self.0.borrow().clone()
+    }
+}
+
+/// All stores' readers: what outputs take their [`View`] from.
+#[derive(Debug, Clone)]
+pub(crate) struct Readers {
+    stores: Vec<StoreReader>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Readers {
+    pub(crate) fn new(stores: Vec<StoreReader>, telemetry: Arc<Telemetry>) -> Self {
+        Self { stores, telemetry }
+    }
+
+    /// Everything known now. Takes what is there; never waits for a poll.
+    pub(crate) fn view(&self) -> View {
+        View {
+            stores: self.stores.iter().map(StoreReader::view).collect(),
+            telemetry: Arc::clone(&self.telemetry),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! From a request to its answer.
+
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderName};
+use hyper::{HeaderMap, Method, Request, StatusCode};
+
+use super::landing;
+use super::respond::{self, Answer};
+use super::when::Moment;
+use crate::metrics;
+use crate::observe::{Health, Readers, StoreView, View};
+use crate::output;
+
+/// Above this many series rendering leaves the event loop: it would hold up other requests for milliseconds.
+const MANY_SERIES: usize = 5_000;
+
+/// All pages.
+pub(super) struct Site {
+    readers: Readers,
+    telemetry_path: String,
+}
+
+#[derive(Clone, Copy)]
+enum Route {
+    Landing,
+    Metrics,
+    Live,
+    Ready,
+}
+
+impl Site {
+    pub(super) fn new(readers: Readers, telemetry_path: String) -> Self {
+        Self { readers, telemetry_path }
+    }
+
+    /// Answers from the head alone. The body is dropped unread; hyper then closes a connection that sends one.
+    pub(super) async fn answer<B>(&self, request: Request<B>) -> Answer {
+        let (head, _body) = request.into_parts();
+        let Some(route) = self.route(head.uri.path()) else {
+            let telemetry = &self.telemetry_path;
+            let hint = format!("not found. There are: / {telemetry} /livez /readyz /-/healthy /-/ready\n");
+            return respond::plain(StatusCode::NOT_FOUND, hint);
+        };
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            let mut answer =
+                respond::plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed. Use GET or HEAD\n");
+            respond::with(&mut answer, header::ALLOW, "GET, HEAD");
+            return answer;
+        }
+        match route {
+            Route::Landing => {
+                respond::page(landing::page(&self.readers.view(), SystemTime::now(), &self.telemetry_path))
+            }
+            Route::Metrics => self.metrics(&head.headers).await,
+            Route::Live => respond::plain(StatusCode::OK, "ok\n"),
+            Route::Ready => ready(&self.readers.view()),
+        }
+    }
+
+    fn route(&self, path: &str) -> Option<Route> {
+        match path {
+            "/" => Some(Route::Landing),
+            "/livez" | "/-/healthy" => Some(Route::Live),
+            "/readyz" | "/-/ready" => Some(Route::Ready),
+            path if path == self.telemetry_path => Some(Route::Metrics),
+            _ => None,
+        }
+    }
+
+    async fn metrics(&self, headers: &HeaderMap) -> Answer {
+        let format = output::negotiate(list(headers, header::ACCEPT).as_deref());
+        let gzip = output::accepts_gzip(list(headers, header::ACCEPT_ENCODING).as_deref());
+        let view = self.readers.view();
+        let rendered = if series(&view) > MANY_SERIES {
+            tokio::task::spawn_blocking(move || Rendered::new(&view, format, gzip)).await
+        } else {
+            Ok(Rendered::new(&view, format, gzip))
+        };
+        let Rendered { body, gzipped } = match rendered {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                tracing::error!(%error, "metrics were not rendered: a defect of this program");
+                return respond::plain(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "metrics could not be rendered; see the log\n",
+                );
+            }
+        };
+        let mut answer = respond::answer(StatusCode::OK, format.content_type(), body);
+        respond::with(&mut answer, header::VARY, "Accept, Accept-Encoding");
+        if gzipped {
+            respond::with(&mut answer, header::CONTENT_ENCODING, "gzip");
+        }
+        answer
+    }
+}
+
+struct Rendered {
+    body: Bytes,
+    gzipped: bool,
+}
+
+impl Rendered {
+    fn new(view: &View, format: output::Format, gzip: bool) -> Self {
+        let text = output::render(&metrics::families(view, SystemTime::now()), format);
+        // Compressing into memory does not fail; should it, the text is as good.
+        match gzip.then(|| output::gzip(text.as_bytes())) {
+            Some(Ok(packed)) => Self { body: packed.into(), gzipped: true },
+            Some(Err(_)) | None => Self { body: text.into(), gzipped: false },
+        }
+    }
+}
+
+/// Roughly how many series a view makes, without making them.
+fn series(view: &View) -> usize {
+    let of = |store: &StoreView| {
+        let names = store.last_good.as_ref().map_or(0, |snapshot| {
+            let instances = snapshot.instances.as_ref().map_or(0, Vec::len);
+            let tags = snapshot.tags.as_ref().map_or(0, Vec::len);
+            // An activity has one series for each of the five states.
+            instances + tags + 5 * snapshot.activities.as_ref().map_or(0, Vec::len)
+        });
+        names + 100
+    };
+    view.stores.iter().map(of).sum()
+}
+
+/// A list header may come in several lines, which mean the same as one.
+fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
+}
+
+/// Ready when every store has been polled once: before, a scrape would miss its series. Health never goes back to
+/// starting, so neither does this.
+fn ready(view: &View) -> Answer {
+    let starting = view.stores.iter().any(|store| store.health == Health::Starting);
+    let status = if starting { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let mut body = String::new();
+    for store in &view.stores {
+        let name = one_line(&store.name);
+        // Writing to a String cannot fail.
+        let _ = match &store.health {
+            Health::Starting => writeln!(body, "{name}: starting: the first poll has not ended"),
+            Health::Up => writeln!(body, "{name}: up"),
+            Health::Down { since, reason, message } => {
+                writeln!(body, "{name}: down since {}: {reason}: {}", Moment(*since), one_line(message))
+            }
+        };
+    }
+    respond::plain(status, body)
+}
+
+/// Text from elsewhere on one line, so that it cannot pass for the line of another store.
+fn one_line(text: &str) -> String {
+    text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
+}

@@ -1,0 +1,75 @@
+//! The seam between a store and the poller: [`Source`] reads, [`Census`] is what was read.
+//!
+//! One implementation a backend (in `store`), and `degraded` for any [`ManagementAPI`](crate::ManagementAPI).
+//! A census is plain data of one moment: no metric names, no caps, no I/O. Its numbers are those of the store,
+//! untouched; folding names under a cap is the observer's work.
+
+mod census;
+mod degraded;
+
+pub(crate) use census::{
+    ActivityBacklog, Census, InstanceCensus, InstanceCount, Leases, Mode, QueueCensus, QueueDetail,
+    QueueStats, StoreFacts,
+};
+pub(crate) use degraded::Degraded;
+
+use std::time::Duration;
+
+use crate::labels::FailureReason;
+
+/// Reads one store. Owned by one poller, so that a store has at most one read of ours at a time.
+#[async_trait::async_trait]
+pub(crate) trait Source: Send {
+    /// Everything a poll needs, as one consistent view: one short read transaction.
+    ///
+    /// `limit` bounds the read; an implementation interrupts what it started when the time is over, so that an
+    /// abandoned read does not go on holding a transaction open. The poller drops the future somewhat later.
+    ///
+    /// History (step by step, by a cursor) will be a second method beside this one: its cost is that of what
+    /// changed, the census's that of what waits.
+    async fn census(&mut self, limit: Duration) -> Result<Census, SourceError>;
+}
+
+/// Why a read failed: a reason for the label, a sentence for a person. Never holds a password or a payload.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct SourceError {
+    pub(crate) reason: FailureReason,
+    pub(crate) message: String,
+}
+
+impl SourceError {
+    pub(crate) fn new(reason: FailureReason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+
+    /// What a person can do about it.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self.reason {
+            FailureReason::Unavailable => {
+                "check the path or address. The application creates the store when it first starts; the exporter never does"
+            }
+            FailureReason::Permission => {
+                "let the exporter's user read the store. For a SQLite file that includes the -wal and -shm files beside it \
+                 and every directory above"
+            }
+            FailureReason::Schema => {
+                "point the URL at the database that duroxide uses; start the application once so that it creates or migrates \
+                 its tables"
+            }
+            FailureReason::Corrupt => {
+                "if this is a copy, make it again with SQLite's .backup or VACUUM INTO: copying the files of a live store \
+                 tears them. Otherwise run PRAGMA integrity_check"
+            }
+            FailureReason::Locked => {
+                "somebody keeps readers out, perhaps a VACUUM or a backup; try again when it has ended"
+            }
+            FailureReason::Timeout => {
+                "give it more time with --poll-timeout, or look at what keeps the store busy"
+            }
+            FailureReason::Replaced => "the store was replaced during the read; try again",
+            FailureReason::Unsupported => "this backend does not offer what is needed here",
+            FailureReason::Other => "the log has more with --log.level=debug",
+        }
+    }
+}

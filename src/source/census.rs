@@ -1,0 +1,142 @@
+//! What one poll read, as plain data. All times are milliseconds since the Unix epoch by the store's clock.
+
+use std::sync::Arc;
+
+use crate::labels::{InstanceStatus, MessageState, Queue};
+
+/// One consistent view of a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Census {
+    /// The moment all states and ages refer to: the store's clock, or the newest change of a replica.
+    pub(crate) now_ms: i64,
+    pub(crate) store: StoreFacts,
+    /// `None` where the backend cannot tell.
+    pub(crate) queues: Option<QueueCensus>,
+    pub(crate) instances: Option<InstanceCensus>,
+}
+
+/// What kind of store it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoreFacts {
+    /// `sqlite`, `management`, …
+    pub(crate) backend: &'static str,
+    /// Newest migration, as the store names it; empty when unknown.
+    pub(crate) schema: String,
+    pub(crate) mode: Mode,
+    /// Replicas: age of their newest change by this machine's clock.
+    pub(crate) last_replay_age_ms: Option<i64>,
+    /// Sizes in bytes by part.
+    pub(crate) sizes: Vec<(&'static str, u64)>,
+}
+
+/// Whether the live store or a copy is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    Live,
+    Replica,
+}
+
+impl Mode {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+/// The queues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueueCensus {
+    /// By [`Queue::index`].
+    pub(crate) queues: [QueueStats; 3],
+    /// Everything below a plain depth; `None` for a backend that only knows depths.
+    pub(crate) detail: Option<QueueDetail>,
+}
+
+/// One queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct QueueStats {
+    /// Rows by [`MessageState::index`]; `None` when only [`Self::fetchable`] is known.
+    pub(crate) messages: Option<[u64; 5]>,
+    /// Rows that would be handed out now; `None` for the timer queue of a backend that only knows depths.
+    pub(crate) fetchable: Option<u64>,
+    /// Since when the oldest fetchable or blocked row is visible.
+    pub(crate) oldest_ready_since_ms: Option<i64>,
+    /// When the oldest expired lease ran out.
+    pub(crate) oldest_expired_since_ms: Option<i64>,
+    /// Rows handed out before and not acknowledged.
+    pub(crate) retrying: u64,
+    pub(crate) max_attempts: u64,
+    pub(crate) orphans: u64,
+    pub(crate) undecodable: u64,
+    /// Timers of ended executions.
+    pub(crate) leftovers: u64,
+}
+
+impl QueueStats {
+    pub(crate) fn in_state(&self, state: MessageState) -> u64 {
+        self.messages.and_then(|messages| messages.get(state.index()).copied()).unwrap_or(0)
+    }
+}
+
+/// What only a real store knows about its queues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueueDetail {
+    /// Instances with fetchable orchestrator work.
+    pub(crate) ready_instances: u64,
+    /// Rows ever inserted, by [`Queue::index`]; only orchestrator (timers included) and worker.
+    pub(crate) enqueued: [Option<u64>; 3],
+    /// Rows ever deleted, likewise.
+    pub(crate) dequeued: [Option<u64>; 3],
+    pub(crate) activities: Vec<ActivityBacklog>,
+    pub(crate) locks: Leases,
+    /// `None` where the schema has no sessions.
+    pub(crate) sessions: Option<Leases>,
+}
+
+/// Rows of the worker queue of one activity and tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ActivityBacklog {
+    pub(crate) activity: Arc<str>,
+    /// Empty: no tag.
+    pub(crate) tag: Arc<str>,
+    /// By [`MessageState::index`].
+    pub(crate) messages: [u64; 5],
+    pub(crate) oldest_ready_since_ms: Option<i64>,
+}
+
+/// Leases by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Leases {
+    pub(crate) active: u64,
+    pub(crate) expired: u64,
+}
+
+/// The instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct InstanceCensus {
+    pub(crate) counts: Vec<InstanceCount>,
+}
+
+/// Instances of one orchestration, version and status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InstanceCount {
+    /// Empty: the backend does not tell.
+    pub(crate) orchestration: Arc<str>,
+    pub(crate) version: Arc<str>,
+    pub(crate) status: InstanceStatus,
+    pub(crate) count: u64,
+}
+
+impl QueueCensus {
+    pub(crate) fn queue(&self, queue: Queue) -> &QueueStats {
+        let [orchestrator, worker, timer] = &self.queues;
+        match queue {
+            Queue::Orchestrator => orchestrator,
+            Queue::Worker => worker,
+            Queue::Timer => timer,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Any [`ManagementAPI`] as a [`Source`]: what it can tell, and nothing made up.
+//!
+//! Depths and totals have no breakdown; the families that need one are left out rather than filled with zeros.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{
+    Census, InstanceCensus, InstanceCount, Mode, QueueCensus, QueueStats, Source, SourceError, StoreFacts,
+};
+use crate::labels::{FailureReason, InstanceStatus};
+use crate::management::{ManagementAPI, ManagementError, QueueDepths, SystemMetrics};
+
+/// A [`Source`] over any [`ManagementAPI`].
+pub(crate) struct Degraded(Arc<dyn ManagementAPI>);
+
+impl Degraded {
+    pub(crate) fn new(management: Arc<dyn ManagementAPI>) -> Self {
+        Self(management)
+    }
+}
+
+#[async_trait::async_trait]
+impl Source for Degraded {
+    async fn census(&mut self, _limit: Duration) -> Result<Census, SourceError> {
+        let depths = offered(self.0.get_queue_depths().await)?;
+        let metrics = offered(self.0.get_metrics().await)?;
+        let age = offered(self.0.data_age().await)?.flatten();
+        if depths.is_none() && metrics.is_none() {
+            return Err(SourceError::new(
+                FailureReason::Unsupported,
+                "this management API offers neither get_queue_depths nor get_metrics: there is nothing to export",
+            ));
+        }
+        Ok(Census {
+            now_ms: millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            store: StoreFacts {
+                backend: "management",
+                schema: String::new(),
+                mode: if age.is_some() { Mode::Replica } else { Mode::Live },
+                last_replay_age_ms: age.map(millis),
+                sizes: Vec::new(),
+            },
+            queues: depths.map(|depths| queue_census(&depths)),
+            instances: metrics.map(|metrics| instance_census(&metrics)),
+        })
+    }
+}
+
+/// What a backend does not offer is absent; what fails is an error.
+fn offered<T>(answer: Result<T, ManagementError>) -> Result<Option<T>, SourceError> {
+    let error = match answer {
+        Ok(value) => return Ok(Some(value)),
+        Err(ManagementError::Unsupported { .. }) => return Ok(None),
+        Err(error) => error,
+    };
+    let reason = match error {
+        ManagementError::Unavailable(_) => FailureReason::Unavailable,
+        ManagementError::TimedOut(_) => FailureReason::Timeout,
+        ManagementError::IncompatibleSchema(_) => FailureReason::Schema,
+        _ => FailureReason::Other,
+    };
+    Err(SourceError::new(reason, error.to_string()))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn queue_census(depths: &QueueDepths) -> QueueCensus {
+    let fetchable = |rows| QueueStats { fetchable: Some(rows), ..QueueStats::default() };
+    // Pending timers wait on purpose: that queue has no fetchable rows to tell.
+    QueueCensus {
+        queues: [fetchable(depths.orchestrator_queue), fetchable(depths.worker_queue), QueueStats::default()],
+        detail: None,
+    }
+}
+
+fn instance_census(metrics: &SystemMetrics) -> InstanceCensus {
+    let SystemMetrics {
+        total_instances,
+        running_instances,
+        completed_instances,
+        failed_instances,
+        total_executions: _,
+        total_events: _,
+    } = metrics;
+    let known = running_instances.saturating_add(*completed_instances).saturating_add(*failed_instances);
+    let counts = [
+        (InstanceStatus::Running, *running_instances),
+        (InstanceStatus::Completed, *completed_instances),
+        (InstanceStatus::Failed, *failed_instances),
+        (InstanceStatus::Unknown, total_instances.saturating_sub(known)),
+    ];
+    InstanceCensus {
+        counts: counts
+            .into_iter()
+            .map(|(status, count)| InstanceCount {
+                orchestration: "".into(),
+                version: "".into(),
+                status,
+                count,
+            })
+            .collect(),
+    }
+}

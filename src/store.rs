@@ -1,0 +1,11 @@
+//! Stores: the only room that speaks SQL.
+//!
+//! `url` reads `--store NAME=URL`; `connect` is the one list of backends; one folder a backend.
+
+pub(crate) mod connect;
+mod url;
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub(crate) use url::{StoreSpec, StoreUrl};

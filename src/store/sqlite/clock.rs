@@ -1,0 +1,54 @@
+//! What time it is in a store: the machine's clock for a live one, the newest change for a copy.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+
+use super::error::Failure;
+use super::schema::Schema;
+
+/// The machine's clock. The runtime that writes a SQLite file runs on the same machine and uses it, too.
+pub(super) fn wall_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The newest moment recorded in a store; `None` for one in which nothing ever happened.
+///
+/// A copy stands still while the clock goes on: by the clock, every lease in it would be expired and every timer
+/// late. Costs a few index lookups, whatever the size of the store.
+pub(super) async fn newest_change(
+    connection: &mut SqliteConnection,
+    schema: &Schema,
+) -> Result<Option<i64>, Failure> {
+    let sessions = if schema.sessions { "UNION ALL SELECT MAX(last_activity_at) FROM sessions" } else { "" };
+    // The queues' `created_at` has whole seconds; the others have milliseconds.
+    let sql = format!(
+        "SELECT MAX(at) FROM ( \
+           SELECT MAX(locked_at) AS at FROM instance_locks \
+           {sessions} \
+           UNION ALL SELECT strftime('%s', (SELECT created_at FROM orchestrator_queue ORDER BY id DESC LIMIT 1)) * 1000 \
+           UNION ALL SELECT strftime('%s', (SELECT created_at FROM worker_queue ORDER BY id DESC LIMIT 1)) * 1000 \
+           UNION ALL SELECT strftime('%s', (SELECT created_at FROM history ORDER BY rowid DESC LIMIT 1)) * 1000)"
+    );
+    let recorded: Option<i64> = sqlx::query_scalar(&sql).fetch_one(&mut *connection).await?;
+    let last_event = sqlx::query("SELECT CAST(event_data AS BLOB) FROM history ORDER BY rowid DESC LIMIT 1")
+        .fetch_optional(&mut *connection)
+        .await?;
+    let event = match last_event {
+        Some(row) => timestamp(&row.try_get::<Vec<u8>, _>(0)?),
+        None => None,
+    };
+    Ok(recorded.max(event))
+}
+
+/// The time of an event; `None` when it cannot be decoded: `created_at` then is as good.
+fn timestamp(event: &[u8]) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Stamp {
+        timestamp_ms: i64,
+    }
+    serde_json::from_slice::<Stamp>(event).ok().map(|stamp| stamp.timestamp_ms)
+}

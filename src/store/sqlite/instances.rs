@@ -1,0 +1,35 @@
+//! The instance census: how many instances of each orchestration, version and status.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+
+use super::error::Failure;
+use super::text;
+use crate::labels::InstanceStatus;
+use crate::source::{InstanceCensus, InstanceCount};
+
+/// Counts instances by the status of their current execution. Reads `instances` once and looks up one execution
+/// for each; executions without an instance (the framework leaves such) are never counted.
+pub(super) async fn census(connection: &mut SqliteConnection) -> Result<InstanceCensus, Failure> {
+    let sql = format!(
+        "SELECT {name}, {version}, e.status, COUNT(*) FROM instances i \
+         LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
+         GROUP BY 1, 2, 3",
+        name = text::sql_prefix("i.orchestration_name"),
+        version = text::sql_prefix("i.orchestration_version"),
+    );
+    let mut counts = Vec::new();
+    for row in sqlx::query(&sql).fetch_all(&mut *connection).await? {
+        let name: Option<Vec<u8>> = row.try_get(0)?;
+        let version: Option<Vec<u8>> = row.try_get(1)?;
+        let status: Option<String> = row.try_get(2)?;
+        let count: i64 = row.try_get(3)?;
+        counts.push(InstanceCount {
+            orchestration: text::name(&name.unwrap_or_default()),
+            version: text::name(&version.unwrap_or_default()),
+            status: InstanceStatus::from_framework(status.as_deref()),
+            count: u64::try_from(count).unwrap_or(0),
+        });
+    }
+    Ok(InstanceCensus { counts })
+}

@@ -1,0 +1,137 @@
+//! Opening a store, and the time limit on what a connection does.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use super::super::connect::Neighbour;
+use super::error::Failure;
+use super::files::{Access, Files, beside};
+use crate::labels::FailureReason;
+
+/// Readers of a WAL store wait for nobody, except in rare moments (recovery, a rollback-mode copy).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Steps of SQLite's virtual machine between two looks at the clock: well below a millisecond.
+const PROGRESS_STEPS: i32 = 20_000;
+
+/// A copy with a `-wal` and no `-shm` is copied once more. Above this size that would be a surprise on somebody's
+/// disk; the message says how to avoid it.
+const LARGEST_PRIVATE_COPY: u64 = 2 << 30;
+
+/// Characters that mean something in a `file:` URI.
+const URI_SPECIAL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
+
+/// An open connection and the files it was opened on.
+pub(super) struct Opened {
+    files: Files,
+    connection: SqliteConnection,
+    /// When the running read has to end; read by SQLite's progress handler.
+    deadline: Arc<Mutex<Option<Instant>>>,
+    /// Removed when the connection goes.
+    _private: Option<PrivateDir>,
+}
+
+impl Opened {
+    pub(super) async fn open(path: &Path, files: Files, neighbour: Neighbour) -> Result<Self, Failure> {
+        let (path, parameters, private) = match files.access() {
+            Access::Shared if neighbour == Neighbour::OtherProcess => {
+                (path.to_owned(), "mode=ro&readonly_shm=1", None)
+            }
+            Access::Shared => (path.to_owned(), "mode=ro", None),
+            Access::AtRest => (path.to_owned(), "mode=ro&immutable=1", None),
+            Access::PrivateCopy => {
+                let (path, private) = private_copy(path, &files)?;
+                (path, "mode=ro", Some(private))
+            }
+        };
+        let Some(name) = path.to_str() else {
+            return Err(Failure::new(FailureReason::Unavailable, "the path is not valid UTF-8"));
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(format!("file:{}?{parameters}", utf8_percent_encode(name, URI_SPECIAL)))
+            .read_only(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            // 2 MiB of pages: a scan gains nothing from more, and every store has its own.
+            .pragma("cache_size", "-2000")
+            // Sorting many groups spills to a file of SQLite's own rather than to our memory.
+            .pragma("temp_store", "FILE")
+            .pragma("query_only", "ON")
+            .thread_name(|_| "duroxide-sqlite".to_owned())
+            .disable_statement_logging();
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let deadline = Arc::new(Mutex::new(None::<Instant>));
+        let watched = Arc::clone(&deadline);
+        connection.lock_handle().await?.set_progress_handler(PROGRESS_STEPS, move || {
+            let deadline = *watched.lock().unwrap_or_else(PoisonError::into_inner);
+            deadline.is_none_or(|deadline| Instant::now() < deadline)
+        });
+        Ok(Self { files, connection, deadline, _private: private })
+    }
+
+    pub(super) fn still_fits(&self, now: &Files) -> bool {
+        self.files.still_fit(now)
+    }
+
+    /// Everything that runs on the connection from now on is interrupted at `deadline`.
+    pub(super) async fn limit(&mut self, deadline: Instant) -> Result<(), Failure> {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+        Ok(())
+    }
+
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    pub(super) async fn close(self) {
+        // Nothing was written: a failing close loses nothing.
+        let _ = self.connection.close().await;
+    }
+}
+
+/// A directory of our own, removed on drop.
+struct PrivateDir(PathBuf);
+
+impl Drop for PrivateDir {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "cannot remove a private copy of a store");
+        }
+    }
+}
+
+fn private_copy(path: &Path, files: &Files) -> Result<(PathBuf, PrivateDir), Failure> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    if files.total_size() > LARGEST_PRIVATE_COPY {
+        return Err(Failure::new(
+            FailureReason::Unavailable,
+            "the copy has a -wal but no -shm and is too large to copy again: copy the -shm, too, or fold the -wal \
+             in before copying (sqlite3 FILE 'PRAGMA wal_checkpoint(TRUNCATE)')",
+        ));
+    }
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let directory = std::env::temp_dir().join(format!("duroxide-exporter-{}-{number}", std::process::id()));
+    let failed = |error: std::io::Error| {
+        Failure::new(
+            FailureReason::Unavailable,
+            format!(
+                "the copy has a -wal but no -shm, and copying it to {} failed: {error}",
+                directory.display()
+            ),
+        )
+    };
+    // Only for us: the store holds personal data.
+    DirBuilder::new().mode(0o700).create(&directory).map_err(failed)?;
+    let private = PrivateDir(directory.clone());
+    let copy = directory.join("store.db");
+    std::fs::copy(path, &copy).map_err(failed)?;
+    std::fs::copy(beside(path, "-wal"), beside(&copy, "-wal")).map_err(failed)?;
+    Ok((copy, private))
+}

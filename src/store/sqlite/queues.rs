@@ -1,0 +1,293 @@
+//! The queue census: every row of the queue tables, once, in one state.
+//!
+//! The states are those of DESIGN: what the provider hands out is exactly ready + lease_expired. On SQLite the
+//! orchestrator's lease is the instance lock; a row's own token alone means nothing (abandoning never clears it).
+
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::error::Failure;
+use super::schema::Schema;
+use super::text;
+use super::undecodable::Undecodable;
+use crate::labels::{MessageState, Queue};
+use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats};
+
+/// How the framework begins the JSON of a timer row.
+pub(super) const TIMER_PREFIX: &str = "{\"TimerFired\"";
+
+/// How it begins the rows that create an instance or its next execution.
+const START_PREFIXES: [&str; 2] = ["{\"StartOrchestration\"", "{\"ContinueAsNew\""];
+
+pub(super) async fn census(
+    connection: &mut SqliteConnection,
+    schema: &Schema,
+    undecodable: &mut Undecodable,
+    now_ms: i64,
+) -> Result<QueueCensus, Failure> {
+    let (mut orchestrator, mut timer) = orchestrator(connection, schema, now_ms).await?;
+    let (mut worker, activities) = worker(connection, schema, now_ms).await?;
+    let bad = undecodable.count(connection).await?;
+    orchestrator.undecodable = bad.orchestrator;
+    worker.undecodable = bad.worker;
+    timer.undecodable = bad.timer;
+
+    let (enqueued, dequeued) = throughput(connection, &orchestrator, &worker, &timer).await?;
+    let detail = QueueDetail {
+        ready_instances: ready_instances(connection, now_ms).await?,
+        enqueued,
+        dequeued,
+        activities,
+        locks: leases(connection, "instance_locks", now_ms).await?,
+        sessions: match schema.sessions {
+            true => Some(leases(connection, "sessions", now_ms).await?),
+            false => None,
+        },
+    };
+    Ok(QueueCensus { queues: [orchestrator, worker, timer], detail: Some(detail) })
+}
+
+/// A time column in milliseconds: the framework stores integers, or text of whole seconds where a default or an
+/// old version wrote it.
+fn millis(column: &str) -> String {
+    format!("CASE typeof({column}) WHEN 'text' THEN strftime('%s', {column}) * 1000 ELSE {column} END")
+}
+
+/// When a row became visible: it waits since the later of its creation and its visibility.
+fn since(created: &str, visible: &str) -> String {
+    format!("MAX(COALESCE({}, 0), COALESCE({}, 0))", millis(created), millis(visible))
+}
+
+fn begins_with(column: &str, prefix: &str) -> String {
+    // Compared as bytes: LIKE ignores case, and `_` and `%` mean something to it.
+    format!("substr({column}, 1, {}) = '{prefix}'", prefix.len())
+}
+
+fn starts(column: &str) -> String {
+    let [start, next] = START_PREFIXES.map(|prefix| begins_with(column, prefix));
+    format!("({start} OR {next})")
+}
+
+fn state(state: MessageState) -> usize {
+    state.index()
+}
+
+/// The orchestrator table: its rows without and with timers.
+async fn orchestrator(
+    connection: &mut SqliteConnection,
+    schema: &Schema,
+    now_ms: i64,
+) -> Result<(QueueStats, QueueStats), Failure> {
+    let sql = format!(
+        "SELECT state, COUNT(*), MIN(since), MIN(lease_end), \
+                SUM(attempts > (state = {in_flight})), MAX(attempts), timer, SUM(orphan), SUM(leftover) \
+         FROM ( \
+           SELECT {timer} AS timer, \
+             CASE WHEN il.locked_until > ?1 AND q.lock_token = il.lock_token THEN {in_flight} \
+                  WHEN q.visible_at <= ?1 THEN CASE \
+                    WHEN il.locked_until > ?1 THEN {blocked} \
+                    WHEN q.lock_token = il.lock_token THEN {lease_expired} \
+                    ELSE {ready} END \
+                  ELSE {delayed} END AS state, \
+             {since} AS since, il.locked_until AS lease_end, {attempts} AS attempts, \
+             i.instance_id IS NULL AND NOT {starts} AND NOT EXISTS ( \
+               SELECT 1 FROM orchestrator_queue s \
+               WHERE s.instance_id = q.instance_id AND s.visible_at <= ?1 AND {batch_starts}) AS orphan, \
+             CASE WHEN i.instance_id IS NOT NULL AND {timer} AND json_valid(q.work_item) THEN \
+               COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), 0) OR \
+               COALESCE(json_extract(q.work_item, '$.TimerFired.execution_id') <> i.current_execution_id, 0) \
+             ELSE 0 END AS leftover \
+           FROM orchestrator_queue q \
+           LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
+           LEFT JOIN instances i ON i.instance_id = q.instance_id \
+           LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) \
+         GROUP BY timer, state",
+        timer = begins_with("q.work_item", TIMER_PREFIX),
+        in_flight = state(MessageState::InFlight),
+        blocked = state(MessageState::Blocked),
+        lease_expired = state(MessageState::LeaseExpired),
+        ready = state(MessageState::Ready),
+        delayed = state(MessageState::Delayed),
+        since = since("q.created_at", "q.visible_at"),
+        attempts = if schema.orchestrator_attempts { "q.attempt_count" } else { "0" },
+        starts = starts("q.work_item"),
+        batch_starts = starts("s.work_item"),
+    );
+    let mut orchestrator = empty();
+    let mut timer = empty();
+    for row in sqlx::query(&sql).bind(now_ms).fetch_all(&mut *connection).await? {
+        let stats = if row.try_get::<bool, _>(6)? { &mut timer } else { &mut orchestrator };
+        let group = Group::read(&row)?;
+        group.add_to(stats);
+        stats.orphans += unsigned(row.try_get(7)?);
+        stats.leftovers += unsigned(row.try_get(8)?);
+    }
+    Ok((orchestrator, timer))
+}
+
+/// The worker table, in all and by activity and tag.
+async fn worker(
+    connection: &mut SqliteConnection,
+    schema: &Schema,
+    now_ms: i64,
+) -> Result<(QueueStats, Vec<ActivityBacklog>), Failure> {
+    // Before 0.1.5 a worker row was visible from its creation on.
+    let visible = if schema.worker_visible_at { "q.visible_at" } else { "0" };
+    let sql = format!(
+        "SELECT state, COUNT(*), MIN(since), MIN(lease_end), \
+                SUM(attempts > (state = {in_flight})), MAX(attempts), activity, tag \
+         FROM ( \
+           SELECT CASE \
+               WHEN q.lock_token IS NOT NULL AND (q.locked_until > ?1 OR q.locked_until IS NULL) THEN {in_flight} \
+               WHEN {visible} <= ?1 THEN CASE \
+                 WHEN q.lock_token IS NOT NULL THEN {lease_expired} ELSE {ready} END \
+               ELSE {delayed} END AS state, \
+             {since} AS since, q.locked_until AS lease_end, {attempts} AS attempts, \
+             {activity} AS activity, {tag} AS tag \
+           FROM worker_queue q) \
+         GROUP BY state, activity, tag",
+        in_flight = state(MessageState::InFlight),
+        lease_expired = state(MessageState::LeaseExpired),
+        ready = state(MessageState::Ready),
+        delayed = state(MessageState::Delayed),
+        since = since("q.created_at", visible),
+        attempts = if schema.worker_attempts { "q.attempt_count" } else { "0" },
+        activity = text::sql_json_prefix("q.work_item", "$.ActivityExecute.name"),
+        tag = if schema.worker_tag { text::sql_prefix("q.tag") } else { "NULL".to_owned() },
+    );
+    let mut worker = empty();
+    let mut activities = Vec::new();
+    for row in sqlx::query(&sql).bind(now_ms).fetch_all(&mut *connection).await? {
+        let group = Group::read(&row)?;
+        group.add_to(&mut worker);
+        let activity: Option<Vec<u8>> = row.try_get(6)?;
+        let tag: Option<Vec<u8>> = row.try_get(7)?;
+        let mut messages = [0; 5];
+        if let Some(cell) = messages.get_mut(group.state.index()) {
+            *cell = group.count;
+        }
+        activities.push(ActivityBacklog {
+            activity: activity.map_or_else(|| "".into(), |name| text::json_name(&name)),
+            tag: tag.map_or_else(|| "".into(), |name| text::name(&name)),
+            messages,
+            oldest_ready_since_ms: group.waiting_since(),
+        });
+    }
+    Ok((worker, activities))
+}
+
+/// One row of either statement: the rows of one state.
+struct Group {
+    state: MessageState,
+    count: u64,
+    since: Option<i64>,
+    lease_end: Option<i64>,
+    retrying: u64,
+    max_attempts: u64,
+}
+
+impl Group {
+    fn read(row: &SqliteRow) -> Result<Self, Failure> {
+        let index: i64 = row.try_get(0)?;
+        let state = MessageState::ALL.iter().copied().find(|state| state.index() as i64 == index);
+        Ok(Self {
+            // The statements yield no other number.
+            state: state.unwrap_or(MessageState::Delayed),
+            count: unsigned(row.try_get(1)?),
+            since: row.try_get(2)?,
+            lease_end: row.try_get(3)?,
+            retrying: unsigned(row.try_get(4)?),
+            max_attempts: unsigned(row.try_get(5)?),
+        })
+    }
+
+    /// Fetchable and blocked rows wait; sleeping and leased ones do not.
+    fn waiting_since(&self) -> Option<i64> {
+        (self.state.is_fetchable() || self.state == MessageState::Blocked).then_some(self.since).flatten()
+    }
+
+    fn add_to(&self, stats: &mut QueueStats) {
+        if let Some(cell) = stats.messages.as_mut().and_then(|messages| messages.get_mut(self.state.index()))
+        {
+            *cell += self.count;
+        }
+        if self.state.is_fetchable() {
+            stats.fetchable = stats.fetchable.map(|rows| rows + self.count);
+        }
+        stats.oldest_ready_since_ms = earliest(stats.oldest_ready_since_ms, self.waiting_since());
+        if self.state == MessageState::LeaseExpired {
+            stats.oldest_expired_since_ms = earliest(stats.oldest_expired_since_ms, self.lease_end);
+        }
+        stats.retrying += self.retrying;
+        stats.max_attempts = stats.max_attempts.max(self.max_attempts);
+    }
+}
+
+fn empty() -> QueueStats {
+    QueueStats { messages: Some([0; 5]), fetchable: Some(0), ..QueueStats::default() }
+}
+
+fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    [a, b].into_iter().flatten().min()
+}
+
+fn unsigned(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+async fn ready_instances(connection: &mut SqliteConnection, now_ms: i64) -> Result<u64, Failure> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(DISTINCT q.instance_id) FROM orchestrator_queue q \
+         LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
+         WHERE q.visible_at <= ?1 AND (il.instance_id IS NULL OR il.locked_until <= ?1)",
+    )
+    .bind(now_ms)
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(unsigned(count))
+}
+
+async fn leases(
+    connection: &mut SqliteConnection,
+    table: &'static str,
+    now_ms: i64,
+) -> Result<Leases, Failure> {
+    let row = sqlx::query(&format!(
+        "SELECT COUNT(*) FILTER (WHERE locked_until > ?1), COUNT(*) FILTER (WHERE locked_until <= ?1) FROM {table}"
+    ))
+    .bind(now_ms)
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(Leases { active: unsigned(row.try_get(0)?), expired: unsigned(row.try_get(1)?) })
+}
+
+/// Rows ever inserted, from the tables' own sequences, and ever removed. Exact: a rolled back insert takes its
+/// number back, and rows that came and went between two polls count.
+async fn throughput(
+    connection: &mut SqliteConnection,
+    orchestrator: &QueueStats,
+    worker: &QueueStats,
+    timer: &QueueStats,
+) -> Result<([Option<u64>; 3], [Option<u64>; 3]), Failure> {
+    let mut enqueued = [None; 3];
+    let mut dequeued = [None; 3];
+    let rows = |stats: &QueueStats| stats.messages.iter().flatten().sum::<u64>();
+    for (queue, table, rows) in [
+        (Queue::Orchestrator, "orchestrator_queue", rows(orchestrator) + rows(timer)),
+        (Queue::Worker, "worker_queue", rows(worker)),
+    ] {
+        let sequence: i64 =
+            sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = ?")
+                .bind(table)
+                .fetch_one(&mut *connection)
+                .await?;
+        let inserted = unsigned(sequence);
+        if let (Some(enqueued), Some(dequeued)) =
+            (enqueued.get_mut(queue.index()), dequeued.get_mut(queue.index()))
+        {
+            *enqueued = Some(inserted);
+            *dequeued = Some(inserted.saturating_sub(rows));
+        }
+    }
+    Ok((enqueued, dequeued))
+}

@@ -1,0 +1,71 @@
+//! Names out of a store are untrusted: any length, any bytes. They leave SQL as bytes and become short text here.
+
+use std::sync::Arc;
+
+/// Longer names are cut. Nobody reads more, and a label's length is paid for in every scrape.
+pub(super) const MAX_NAME_CHARS: usize = 200;
+
+/// SQL for a text column as bytes, long enough for [`name`] and no longer, with embedded NULs intact.
+pub(super) fn sql_prefix(column: &str) -> String {
+    format!("substr(CAST({column} AS BLOB), 1, {})", (MAX_NAME_CHARS + 1) * 4)
+}
+
+/// SQL for the JSON text of a string inside a JSON column (quotes and escapes included), cut like [`sql_prefix`].
+/// NULL where the column is no valid JSON or has no such member.
+///
+/// The JSON text rather than its value: SQLite ends a value at an escaped NUL.
+pub(super) fn sql_json_prefix(column: &str, path: &str) -> String {
+    // The longest escape of one character is a surrogate pair, 12 bytes.
+    let length = (MAX_NAME_CHARS + 1) * 12 + 2;
+    format!(
+        "CASE WHEN typeof({column}) = 'text' AND json_valid({column}) \
+         THEN substr(CAST({column} -> '{path}' AS BLOB), 1, {length}) END"
+    )
+}
+
+/// Text of [`sql_prefix`].
+pub(super) fn name(bytes: &[u8]) -> Arc<str> {
+    shorten(&String::from_utf8_lossy(bytes))
+}
+
+/// Text of [`sql_json_prefix`].
+pub(super) fn json_name(bytes: &[u8]) -> Arc<str> {
+    if let Ok(text) = serde_json::from_slice::<String>(bytes) {
+        return shorten(&text);
+    }
+    // Cut in the middle: drop bytes from the end, an escape or a character at most, until it closes.
+    for dropped in 0..bytes.len().min(12) {
+        let mut cut = bytes.get(..bytes.len() - dropped).unwrap_or_default().to_vec();
+        cut.push(b'"');
+        if let Ok(text) = serde_json::from_slice::<String>(&cut) {
+            return shorten(&text);
+        }
+    }
+    // Not a string at all, for example a number.
+    shorten(&String::from_utf8_lossy(bytes))
+}
+
+fn shorten(text: &str) -> Arc<str> {
+    match text.char_indices().nth(MAX_NAME_CHARS) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cut_json_name_gives_the_same_text_as_a_cut_name(text in "(\\PC|[\\x00-\\x1f\"\\\\🦀é]){0,400}") {
+            let mut json = serde_json::to_vec(&text).unwrap();
+            json.truncate((MAX_NAME_CHARS + 1) * 12 + 2);
+            let mut plain = text.clone().into_bytes();
+            plain.truncate((MAX_NAME_CHARS + 1) * 4);
+            prop_assert_eq!(json_name(&json), shorten(&text));
+            prop_assert_eq!(name(&plain), shorten(&text));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Store URLs, as given in `--store NAME=URL`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// One store of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoreSpec {
+    /// Value of the `store` label.
+    pub(crate) name: Arc<str>,
+    pub(crate) url: StoreUrl,
+}
+
+/// Where a store is. Shown without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    /// A SQLite file.
+    Sqlite {
+        path: PathBuf,
+        /// Whether the file is a copy; `None`: a file without a `-wal` beside it is one.
+        replica: Option<bool>,
+    },
+}
+
+/// What is wrong with a store's URL or name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UrlError(String);
+
+const EXAMPLE: &str = "orders=sqlite:/var/lib/orders/store.db";
+
+impl StoreSpec {
+    /// Reads `NAME=URL`, or a bare `URL`, which is named `default`.
+    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
+        let (name, url) = match text.split_once('=') {
+            Some((name, url)) if !name.contains(':') => (name.trim(), url),
+            _ => ("default", text),
+        };
+        Ok(Self { name: Self::check_name(name)?, url: StoreUrl::parse(url)? })
+    }
+
+    /// A name becomes a label value that people type in queries.
+    pub(crate) fn check_name(name: &str) -> Result<Arc<str>, UrlError> {
+        let ok = !name.is_empty()
+            && name.len() <= 64
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        if !ok {
+            return Err(UrlError(format!(
+                "store name {name:?} is not usable: 1 to 64 letters, digits, '_', '-' or '.' (example: {EXAMPLE})"
+            )));
+        }
+        Ok(name.into())
+    }
+}
+
+impl StoreUrl {
+    /// Reads `sqlite:PATH[?replica=true|false]`.
+    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
+        let text = text.trim();
+        let Some((scheme, rest)) = text.split_once(':') else {
+            // What stands here may be a mistyped secret: it is not repeated.
+            return Err(UrlError(format!(
+                "a store URL begins with a scheme such as sqlite: (example: {EXAMPLE})"
+            )));
+        };
+        match scheme {
+            "sqlite" | "sqlite3" | "file" => Self::parse_sqlite(rest),
+            _ => Err(UrlError(format!(
+                "unknown store scheme {scheme:?}; this version reads sqlite: (example: {EXAMPLE})"
+            ))),
+        }
+    }
+
+    fn parse_sqlite(rest: &str) -> Result<Self, UrlError> {
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (rest, None),
+        };
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() {
+            return Err(UrlError(format!("sqlite: needs the path of a file (example: {EXAMPLE})")));
+        }
+        if path.contains(":memory:") {
+            return Err(UrlError(
+                "an in-memory database belongs to its own process; give the path of a file".into(),
+            ));
+        }
+        if path.contains('\0') {
+            return Err(UrlError("the path contains a NUL character".into()));
+        }
+        let mut replica = None;
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("replica", "true" | "1" | "yes")) => replica = Some(true),
+                Some(("replica", "false" | "0" | "no")) => replica = Some(false),
+                // Often copied from the application's own URL; reading is always read-only.
+                Some(("mode", _)) => {}
+                _ => {
+                    let key = pair.split('=').next().unwrap_or_default();
+                    return Err(UrlError(format!(
+                        "unknown option {key:?} in a sqlite: URL; known: replica=true, replica=false"
+                    )));
+                }
+            }
+        }
+        Ok(Self::Sqlite { path: path.into(), replica })
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path, .. } => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sqlite(path: &str, replica: Option<bool>) -> StoreUrl {
+        StoreUrl::Sqlite { path: path.into(), replica }
+    }
+
+    #[test]
+    fn named_and_bare_urls() {
+        for (text, name, url) in [
+            ("orders=sqlite:/a/b.db", "orders", sqlite("/a/b.db", None)),
+            ("sqlite:/a/b.db", "default", sqlite("/a/b.db", None)),
+            ("sqlite:///a/b.db", "default", sqlite("/a/b.db", None)),
+            ("sqlite:a=b.db", "default", sqlite("a=b.db", None)),
+            ("x=sqlite:/a.db?mode=rwc&replica=true", "x", sqlite("/a.db", Some(true))),
+            ("x=sqlite:/a.db?replica=false", "x", sqlite("/a.db", Some(false))),
+        ] {
+            assert_eq!(StoreSpec::parse(text), Ok(StoreSpec { name: name.into(), url }), "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_name_the_mistake_and_an_example() {
+        for (text, expected) in [
+            ("", "scheme"),
+            ("orders", "scheme"),
+            ("a b=sqlite:/x", "store name"),
+            ("=sqlite:/x", "store name"),
+            ("x=mysql://h/db", "unknown store scheme \"mysql\""),
+            ("sqlite:", "path"),
+            ("sqlite::memory:", "in-memory"),
+            ("sqlite:/x?immutable=1", "unknown option \"immutable\""),
+        ] {
+            let error = StoreSpec::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

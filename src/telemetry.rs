@@ -1,0 +1,106 @@
+//! The exporter's own counters. A leaf: every lane may write, `metrics` reads.
+//!
+//! Kept in a registry of the `prometheus` crate, under names derived from the catalogue's definitions.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::proto::MetricFamily;
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+
+use crate::labels::FailureReason;
+
+/// Poll durations: from an idle SQLite store (below 1 ms) to the default time limit (30 s) and beyond.
+const POLL_BUCKETS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// Self-counters of one exporter. Not global: two exporters in one process do not mix.
+pub(crate) struct Telemetry {
+    registry: Registry,
+    poll_duration: HistogramVec,
+    polls: IntCounterVec,
+    poll_failures: IntCounterVec,
+    series_dropped: IntCounterVec,
+    // gather() reads /proc for the process metrics; two scrapes at once need not do it twice at the same time.
+    gathering: Mutex<()>,
+}
+
+/// Names of the self-counters, derived from the catalogue by the caller: this leaf imports no lane.
+pub(crate) struct Names {
+    pub(crate) poll_duration: String,
+    pub(crate) polls: String,
+    pub(crate) poll_failures: String,
+    pub(crate) series_dropped: String,
+}
+
+impl Telemetry {
+    /// Registers every counter under its name.
+    ///
+    /// # Errors
+    /// When two names are equal or one is no valid metric name: a mistake in the catalogue.
+    pub(crate) fn new(names: Names) -> Result<Self, prometheus::Error> {
+        let Names { poll_duration, polls, poll_failures, series_dropped } = names;
+        // The help shown to people is the catalogue's; the crate only demands that there is one.
+        let help = "see the catalogue";
+        let this = Self {
+            registry: Registry::new(),
+            poll_duration: HistogramVec::new(
+                HistogramOpts::new(poll_duration, help).buckets(POLL_BUCKETS.to_vec()),
+                &["store"],
+            )?,
+            polls: IntCounterVec::new(Opts::new(polls, help), &["store"])?,
+            poll_failures: IntCounterVec::new(Opts::new(poll_failures, help), &["store", "reason"])?,
+            series_dropped: IntCounterVec::new(Opts::new(series_dropped, help), &["family"])?,
+            gathering: Mutex::new(()),
+        };
+        this.registry.register(Box::new(this.poll_duration.clone()))?;
+        this.registry.register(Box::new(this.polls.clone()))?;
+        this.registry.register(Box::new(this.poll_failures.clone()))?;
+        this.registry.register(Box::new(this.series_dropped.clone()))?;
+        #[cfg(target_os = "linux")]
+        this.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(this)
+    }
+
+    /// Makes every series of a store exist at zero, so that a first increase is seen as one.
+    pub(crate) fn announce_store(&self, store: &str) {
+        self.polls.with_label_values(&[store]);
+        self.poll_duration.with_label_values(&[store]);
+        for reason in FailureReason::ALL {
+            self.poll_failures.with_label_values(&[store, reason.as_str()]);
+        }
+    }
+
+    /// Makes the drop counter of a capped family exist at zero.
+    pub(crate) fn announce_family(&self, family: &str) {
+        self.series_dropped.with_label_values(&[family]);
+    }
+
+    /// A poll ended. `failure` says why it failed, if it did.
+    pub(crate) fn polled(&self, store: &str, took: Duration, failure: Option<FailureReason>) {
+        self.polls.with_label_values(&[store]).inc();
+        self.poll_duration.with_label_values(&[store]).observe(took.as_secs_f64());
+        if let Some(reason) = failure {
+            self.poll_failures.with_label_values(&[store, reason.as_str()]).inc();
+        }
+    }
+
+    /// `dropped` label combinations of `family` were folded into `other` by one poll.
+    pub(crate) fn series_dropped(&self, family: &str, dropped: u64) {
+        self.series_dropped.with_label_values(&[family]).inc_by(dropped);
+    }
+
+    /// All values, by metric name.
+    pub(crate) fn gather(&self) -> HashMap<String, MetricFamily> {
+        let _one_at_a_time = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
+        self.registry.gather().into_iter().map(|family| (family.name().to_owned(), family)).collect()
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! For this project's own tests: one poll of a store as plain numbers, without HTTP. No stable interface.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::metrics::{self, Value};
+use crate::observe::{CappedFamilies, Health, Poller, PollerSettings, Readers, StoreReader, store_view};
+use crate::store::StoreUrl;
+use crate::store::connect::{self, Neighbour};
+use crate::telemetry::Telemetry;
+
+/// Series as `name{label="value",…}`, labels sorted, values escaped as in the text format.
+pub type Numbers = BTreeMap<String, f64>;
+
+/// A store that is polled on demand, under the label `store="probe"`.
+pub struct Probe {
+    poller: Poller,
+    reader: StoreReader,
+    readers: Readers,
+}
+
+impl Probe {
+    /// A probe of the store at `url`.
+    ///
+    /// # Errors
+    /// When the URL is not one of a store.
+    pub async fn open(url: &str) -> Result<Self, String> {
+        let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
+        let telemetry =
+            Arc::new(Telemetry::new(metrics::telemetry_names()).map_err(|error| error.to_string())?);
+        let (writer, reader) = store_view("probe".into());
+        let settings = PollerSettings {
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(30),
+            max_label_values: usize::MAX,
+            capped: CappedFamilies { activities: "a".into(), tags: "t".into(), orchestrations: "o".into() },
+        };
+        let source = connect::source(&url, Neighbour::ThisProcess);
+        let poller = Poller::new("probe".into(), source, writer, settings, Arc::clone(&telemetry));
+        Ok(Self { poller, reader: reader.clone(), readers: Readers::new(vec![reader], telemetry) })
+    }
+
+    /// Polls once.
+    ///
+    /// # Errors
+    /// What a person would read in the log when the poll failed.
+    pub async fn poll(&mut self) -> Result<Numbers, String> {
+        self.poller.poll().await;
+        if let Health::Down { message, .. } = self.reader.view().health {
+            return Err(message.to_string());
+        }
+        let mut numbers = Numbers::new();
+        for family in metrics::families(&self.readers.view(), SystemTime::now()) {
+            let name = family.metric.prometheus_name();
+            for sample in family.samples {
+                if let Value::Number(value) = sample.value {
+                    numbers.insert(series(&name, &sample.labels), value);
+                }
+            }
+        }
+        Ok(numbers)
+    }
+}
+
+fn series(name: &str, labels: &[(&'static str, Arc<str>)]) -> String {
+    let mut pairs: Vec<String> = labels
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| {
+            format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+        })
+        .collect();
+    pairs.sort();
+    format!("{name}{{{}}}", pairs.join(","))
+}

@@ -1,0 +1,220 @@
+//! The real binary: what it prints, how it ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+fn exporter(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duroxide-exporter"));
+    // The environment is a layer of the configuration.
+    command.args(args).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str]) -> (i32, String, String) {
+    outcome(&exporter(args).output().unwrap())
+}
+
+fn outcome(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares with a file, or rewrites it when `UPDATE_GOLDEN=1`.
+fn golden(name: &str, text: &str) {
+    let path = root().join("tests/golden").join(name);
+    if updating() {
+        fs::write(path, text).unwrap();
+    } else {
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(text, expected, "tests/golden/{name} differs; UPDATE_GOLDEN=1 rewrites it");
+    }
+}
+
+fn updating() -> bool {
+    std::env::var("UPDATE_GOLDEN").is_ok_and(|value| value == "1")
+}
+
+#[test]
+fn help() {
+    for (name, args) in [
+        ("help.txt", vec!["--help"]),
+        ("help_serve.txt", vec!["serve", "--help"]),
+        ("help_check.txt", vec!["check", "--help"]),
+        ("help_queues.txt", vec!["queues", "--help"]),
+    ] {
+        let (code, out, err) = run(&args);
+        assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
+        golden(name, &out);
+    }
+}
+
+#[test]
+fn version() {
+    let (code, out, err) = run(&["--version"]);
+    assert_eq!(
+        (code, out, err),
+        (0, format!("duroxide-exporter {}\n", env!("CARGO_PKG_VERSION")), String::new())
+    );
+}
+
+#[test]
+fn usage_errors_exit_64_and_say_what_to_type() {
+    for (args, expected) in [
+        (vec![], "Usage: duroxide-exporter <COMMAND>"),
+        (vec!["--store", "a=sqlite:/x"], "serve --store"),
+        (vec!["serve", "--stor", "a=sqlite:/x"], "'--store'"),
+        (vec!["serve", "sqlite:/x"], "--store NAME=URL"),
+        (vec!["serv"], "'serve'"),
+        (vec!["queues", "--output", "yaml"], "[possible values: table, json]"),
+        (vec!["serve"], "error: --store: missing"),
+    ] {
+        let (code, out, err) = run(&args);
+        assert_eq!((code, out.as_str()), (64, ""), "{args:?}: {err}");
+        assert!(err.contains(expected), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn mistakes_of_flags_environment_and_file_in_one_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.toml");
+    fs::write(&file, "poll_interval = '5s'\n[web]\ndrain-timeout = 5\n").unwrap();
+    let file = file.to_str().unwrap();
+    let mut command = exporter(&[
+        "serve",
+        "--store",
+        "a=postgres://u:hunter2@h/d",
+        "--store",
+        "b=sqlite:/x",
+        "--log.format=xml",
+    ]);
+    command.env("DUROXIDE_EXPORTER_CONFIG_FILE", file).env("DUROXIDE_EXPORTER_WEB_LISTEN_ADDRES", ":1");
+    command.env("DUROXIDE_EXPORTER_POLL_TIMEOUT", "30");
+    let (code, out, err) = outcome(&command.output().unwrap());
+    assert_eq!((code, out.as_str()), (64, ""), "{err}");
+    for expected in [
+        "error: --log.format: \"xml\" is neither text nor json (example: json)\n",
+        "error: --store: store 1 of 2: ",
+        "error: environment DUROXIDE_EXPORTER_POLL_TIMEOUT: a duration needs a unit",
+        "error: environment DUROXIDE_EXPORTER_WEB_LISTEN_ADDRES: unknown variable; did you mean \
+         DUROXIDE_EXPORTER_WEB_LISTEN_ADDRESS?\n",
+        &format!("error: {file}: poll_interval: unknown setting; did you mean poll-interval?\n"),
+        &format!("error: {file}: web.drain-timeout: a duration needs a unit"),
+        "\nFor more information, try 'duroxide-exporter serve --help'.\n",
+    ] {
+        assert!(err.contains(expected), "{expected}\nnot in\n{err}");
+    }
+    assert_eq!(err.matches("error: ").count(), 6, "{err}");
+    assert!(!err.contains("hunter2"), "{err}");
+}
+
+#[test]
+fn check_of_a_missing_file_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("orders=sqlite:{}", directory.path().join("store.db").display());
+    let (code, out, err) = run(&["check", "--store", &url]);
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(out.starts_with("orders: FAILED\n"), "{out}");
+    assert!(out.contains("(unavailable)\n  do            check the path"), "{out}");
+
+    let (code, out, _) = run(&["queues", "--store", &url, "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, 1);
+    assert_eq!(json["stores"][0]["error"]["reason"], "unavailable", "{out}");
+}
+
+#[test]
+fn a_port_that_is_taken_exits_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, out, err) =
+        run(&["serve", "--store", "a=sqlite:/nowhere/a.db", "--web.listen-address", &address]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains(&format!("error: cannot listen on {address}")), "{err}");
+    assert!(err.contains("--web.listen-address"), "{err}");
+}
+
+/// A running `serve`. Ended when dropped, so that a failed test leaves nothing behind.
+struct Serving {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+}
+
+impl Serving {
+    fn start(args: &[&str]) -> Self {
+        let mut command =
+            exporter(&["serve", "--store", "a=sqlite:/nowhere/a.db", "--web.listen-address=localhost:0"]);
+        let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Waits for a log line; the end of the log is the end of waiting.
+    fn wait_for(&mut self, text: &str) -> String {
+        let line = self.lines.by_ref().map(Result::unwrap).find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("no line with {text:?}"))
+    }
+
+    fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn serve_stops_with_0_on_a_signal() {
+    for signal in ["TERM", "INT"] {
+        let mut serving = Serving::start(&[]);
+        let line = serving.wait_for("listening on http://127.0.0.1:");
+        for expected in [env!("CARGO_PKG_VERSION"), "a=sqlite:/nowhere/a.db", "5s", "/metrics"] {
+            assert!(line.contains(expected), "{line}");
+        }
+        serving.signal(signal);
+        serving.wait_for(&format!("SIG{signal}: stopping"));
+        assert_eq!(serving.child.wait().unwrap().code(), Some(0), "{signal}");
+        let mut out = String::new();
+        std::io::Read::read_to_string(serving.child.stdout.as_mut().unwrap(), &mut out).unwrap();
+        assert_eq!(out, "", "log lines are for standard error");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_log_can_be_json() {
+    let mut serving = Serving::start(&["--log.format=json"]);
+    let line = serving.wait_for("listening on");
+    let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(json["level"], "INFO", "{line}");
+    assert_eq!(json["poll_interval"], "5s", "{line}");
+}
+
+#[test]
+fn the_readme_has_the_table_of_flags() {
+    const BEGIN: &str = "<!-- flags -->\n";
+    const END: &str = "<!-- /flags -->";
+    let path: PathBuf = root().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).expect("README.md has the marker <!-- flags -->");
+    let (found, after) = rest.split_once(END).expect("README.md has the marker <!-- /flags -->");
+    let table = format!("\n{}\n", duroxide_exporter::cli::flags_markdown());
+    if updating() {
+        fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+    } else {
+        assert_eq!(found, table, "the table of flags in README.md is old; UPDATE_GOLDEN=1 rewrites it");
+    }
+}

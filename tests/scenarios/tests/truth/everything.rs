@@ -1,0 +1,51 @@
+//! Every number about a store with everything in it: while a runtime is at work, after it, and with the rows
+//! that only faults leave behind.
+
+use scenarios::{
+    compare::{Exporter, assert_exact},
+    exporter::Running,
+    files::Scratch,
+    workload,
+};
+
+use crate::{messages, of_queue, value};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_number_is_exact_with_and_without_a_runtime() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let store = workload::open(&path).await;
+
+    // This one watches from the beginning: it must not be misled by what it saw before.
+    let seasoned = Running::start(&path).await;
+    assert_exact(&path, &seasoned, Exporter::Fresh).await;
+    let runtime = workload::start_runtime(&store).await;
+    workload::run(&store, &path).await;
+    assert_exact(&path, &seasoned, Exporter::Seasoned).await;
+    let fresh = Running::start(&path).await;
+    let live = assert_exact(&path, &fresh, Exporter::Fresh).await;
+    fresh.stop().await;
+    assert_eq!(messages(&live, "worker", "in_flight"), 1.0, "the slow activity is being executed");
+    assert!(
+        of_queue(&live, "duroxide_queue_leftover_messages", "timer") >= 4.0,
+        "timers of ended executions"
+    );
+    let odd = [("activity", workload::ODD_ACTIVITY), ("tag", workload::UNSERVED_TAGS[1]), ("state", "ready")];
+    assert_eq!(value(&live, "duroxide_activity_queue_messages", &odd), 1.0);
+
+    runtime.shutdown(Some(0)).await;
+    assert_exact(&path, &seasoned, Exporter::Seasoned).await;
+
+    workload::queue_without_runtime(&store).await;
+    workload::write_by_hand(&path).await;
+    assert_exact(&path, &seasoned, Exporter::Seasoned).await;
+    seasoned.stop().await;
+    let fresh = Running::start(&path).await;
+    let left = assert_exact(&path, &fresh, Exporter::Fresh).await;
+    fresh.stop().await;
+    for state in ["ready", "blocked", "delayed", "in_flight", "lease_expired"] {
+        assert!(messages(&left, "orchestrator", state) > 0.0, "no orchestrator message is {state}");
+    }
+    assert_eq!(of_queue(&left, "duroxide_queue_undecodable_messages", "orchestrator"), 2.0);
+    assert_eq!(of_queue(&left, "duroxide_queue_undecodable_messages", "worker"), 2.0);
+}

@@ -1,0 +1,91 @@
+//! Two messages that stop the real provider for good, and the metric that tells so.
+
+use std::{str::FromStr as _, time::Duration};
+
+use duroxide::{
+    Client,
+    providers::{Provider, TagFilter, WorkItem},
+};
+use scenarios::{
+    compare::{Exporter, assert_exact},
+    exporter::Running,
+    files::Scratch,
+    workload,
+};
+use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+
+use crate::of_queue;
+
+/// So often in a row is "for ever" here: the provider decides anew each time, from the same rows.
+const OFTEN: usize = 20;
+
+const LEASE: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_of_nobody_stalls_all_orchestrations_and_is_an_orphan() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let store = workload::open(&path).await;
+    let client = Client::new(store.clone());
+    client.cancel_instance("nobody", "no such instance").await.unwrap();
+    client.start_orchestration("behind", "Hello", "x").await.unwrap();
+
+    let exporter = Running::start(&path).await;
+    for _ in 0..OFTEN {
+        let item = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap();
+        assert!(item.is_none(), "the provider handed out {item:?}: the orphan does not stall it");
+    }
+    let stalled = assert_exact(&path, &exporter, Exporter::Fresh).await;
+    assert_eq!(of_queue(&stalled, "duroxide_queue_orphan_messages", "orchestrator"), 1.0);
+    assert_eq!(of_queue(&stalled, "duroxide_queue_fetchable_messages", "orchestrator"), 2.0);
+
+    // It was the orphan: when somebody starts its instance, both are handed out.
+    client.start_orchestration("nobody", "Hello", "x").await.unwrap();
+    for instance in ["nobody", "behind"] {
+        let item = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap();
+        assert_eq!(item.expect("no longer stalled").0.instance, instance);
+    }
+    let free = assert_exact(&path, &exporter, Exporter::Fresh).await;
+    assert_eq!(of_queue(&free, "duroxide_queue_orphan_messages", "orchestrator"), 0.0);
+    exporter.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_work_item_stalls_all_activities_and_is_undecodable() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let store = workload::open(&path).await;
+    let url = format!("sqlite:{}", path.display());
+    let mut connection = SqliteConnectOptions::from_str(&url).unwrap().connect().await.unwrap();
+    let insert = r#"INSERT INTO worker_queue (work_item, visible_at) VALUES ('{"FromTheFuture":{}}', 1000)"#;
+    sqlx::query(insert).execute(&mut connection).await.unwrap();
+    let behind = WorkItem::ActivityExecute {
+        instance: "i".to_owned(),
+        execution_id: 1,
+        id: 2,
+        name: "Greet".to_owned(),
+        input: String::new(),
+        session_id: None,
+        tag: None,
+    };
+    store.enqueue_for_worker(behind).await.unwrap();
+
+    let exporter = Running::start(&path).await;
+    for _ in 0..OFTEN {
+        let fetched = store.fetch_work_item(LEASE, Duration::ZERO, None, &TagFilter::Any).await;
+        assert!(
+            fetched.is_err(),
+            "the provider handed out {fetched:?}: the unreadable item does not stall it"
+        );
+    }
+    let stalled = assert_exact(&path, &exporter, Exporter::Fresh).await;
+    assert_eq!(of_queue(&stalled, "duroxide_queue_undecodable_messages", "worker"), 1.0);
+    assert_eq!(of_queue(&stalled, "duroxide_queue_fetchable_messages", "worker"), 2.0);
+
+    sqlx::query("DELETE FROM worker_queue WHERE id = 1").execute(&mut connection).await.unwrap();
+    let fetched = store.fetch_work_item(LEASE, Duration::ZERO, None, &TagFilter::Any).await.unwrap();
+    assert!(fetched.is_some(), "it was the unreadable item");
+    let free = assert_exact(&path, &exporter, Exporter::Seasoned).await;
+    assert_eq!(of_queue(&free, "duroxide_queue_undecodable_messages", "worker"), 0.0);
+    exporter.stop().await;
+}
