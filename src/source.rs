@@ -58,7 +58,7 @@ impl SourceError {
                  its tables"
             }
             FailureReason::Corrupt => {
-                "if this is a copy, make it again with SQLite's .backup or VACUUM INTO: copying the files of a live store \
+                "check that the path is that of the store. If it is a copy, make it again with SQLite's .backup or VACUUM INTO: copying the files of a live store \
                  tears them. Otherwise run PRAGMA integrity_check"
             }
             FailureReason::Locked => {

@@ -137,6 +137,8 @@ fn flag(setting: &'static Setting) -> Arg {
     let arg = Arg::new(setting.key)
         .long(setting.key)
         .value_name(setting.value_name)
+        // So that -1 is told to be out of range instead of being an unknown flag.
+        .allow_negative_numbers(true)
         .action(if setting.repeatable { ArgAction::Append } else { ArgAction::Set })
         .help(setting.long_help());
     match setting.key.split_once('.') {

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::SqliteConnection;
+use tokio::task::JoinHandle;
 
 use super::connect::Neighbour;
 use crate::labels::FailureReason;
@@ -40,6 +41,8 @@ pub(crate) struct SqliteSource {
     neighbour: Neighbour,
     /// Taken out while a poll runs: a poll that is dropped half-way leaves nothing behind.
     open: Option<OpenStore>,
+    /// A look at the disk that has not come back yet.
+    looking: Option<JoinHandle<Result<Files, Failure>>>,
 }
 
 /// An open connection and what is remembered with it. All of it is forgotten when the file changes identity.
@@ -53,11 +56,24 @@ struct OpenStore {
 
 impl SqliteSource {
     pub(crate) fn new(path: PathBuf, replica: Option<bool>, neighbour: Neighbour) -> Self {
-        Self { path, replica, neighbour, open: None }
+        Self { path, replica, neighbour, open: None, looking: None }
+    }
+
+    /// Looks at the files, off the threads that serve scrapes. In a file system that hangs a look never comes back:
+    /// the next poll waits for the same one instead of leaving one more thread behind.
+    async fn look(&mut self) -> Result<Files, Failure> {
+        if let Some(pending) = &mut self.looking {
+            let _ = pending.await;
+        }
+        let path = self.path.clone();
+        let look = self.looking.insert(tokio::task::spawn_blocking(move || Files::inspect(&path)));
+        let files = look.await;
+        self.looking = None;
+        files.map_err(|error| Failure::new(FailureReason::Other, error.to_string()))?
     }
 
     async fn read(&mut self, limit: Duration) -> Result<Census, Failure> {
-        let files = Files::inspect(&self.path)?;
+        let files = self.look().await?;
         let mut store = match self.open.take() {
             Some(store) if store.opened.still_fits(&files) => store,
             outdated => {
@@ -73,10 +89,10 @@ impl SqliteSource {
             }
         };
         let replica = self.replica.unwrap_or_else(|| files.access() != Access::Shared);
-        store.opened.limit(Instant::now() + limit).await?;
+        store.opened.limit(Instant::now() + limit);
         let census = store.read(replica, &files).await;
         // A copy is read without locks: what was read while somebody wrote it means nothing.
-        let after = Files::inspect(&self.path)?;
+        let after = self.look().await?;
         if !store.opened.still_fits(&after) {
             return Err(Failure::new(
                 FailureReason::Replaced,

@@ -44,7 +44,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("toml", &["config"]),
     ("anyhow", &["main"]),
     ("duroxide", &["history", "store", "management"]),
-    ("tokio", &["app", "cli", "observe", "server"]),
+    ("tokio", &["app", "cli", "observe", "server", "store"]),
     ("tracing_subscriber", &["logging"]),
 ];
 

@@ -48,7 +48,8 @@ impl Opened {
             Access::Shared => (path.to_owned(), "mode=ro", None),
             Access::AtRest => (path.to_owned(), "mode=ro&immutable=1", None),
             Access::PrivateCopy => {
-                let (path, private) = private_copy(path, &files)?;
+                let (original, size) = (path.to_owned(), files.total_size());
+                let (path, private) = blocking(move || private_copy(&original, size)).await??;
                 (path, "mode=ro", Some(private))
             }
         };
@@ -81,9 +82,8 @@ impl Opened {
     }
 
     /// Everything that runs on the connection from now on is interrupted at `deadline`.
-    pub(super) async fn limit(&mut self, deadline: Instant) -> Result<(), Failure> {
+    pub(super) fn limit(&mut self, deadline: Instant) {
         *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
-        Ok(())
     }
 
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {
@@ -94,6 +94,15 @@ impl Opened {
         // Nothing was written: a failing close loses nothing.
         let _ = self.connection.close().await;
     }
+}
+
+/// Runs what may hang with its file system off the threads that serve scrapes.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::new(FailureReason::Other, error.to_string()))
 }
 
 /// A directory of our own, removed on drop.
@@ -107,9 +116,9 @@ impl Drop for PrivateDir {
     }
 }
 
-fn private_copy(path: &Path, files: &Files) -> Result<(PathBuf, PrivateDir), Failure> {
+fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, PrivateDir), Failure> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    if files.total_size() > LARGEST_PRIVATE_COPY {
+    if size > LARGEST_PRIVATE_COPY {
         return Err(Failure::new(
             FailureReason::Unavailable,
             "the copy has a -wal but no -shm and is too large to copy again: copy the -shm, too, or fold the -wal \

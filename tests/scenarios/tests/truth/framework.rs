@@ -51,7 +51,11 @@ async fn the_frameworks_depths_count_what_sleeps_and_miss_what_died() {
     }
     for _ in 0..2 {
         let lease = Duration::from_millis(1);
-        store.fetch_work_item(lease, Duration::ZERO, None, &TagFilter::Any).await.unwrap().expect("an activity");
+        store
+            .fetch_work_item(lease, Duration::ZERO, None, &TagFilter::Any)
+            .await
+            .unwrap()
+            .expect("an activity");
     }
     drop(client);
 
@@ -66,7 +70,11 @@ async fn the_frameworks_depths_count_what_sleeps_and_miss_what_died() {
 
     assert_eq!(of_queue(&ours, "duroxide_queue_fetchable_messages", "orchestrator"), 0.0, "nothing is late");
     assert_eq!(theirs.orchestrator_queue, 5, "the framework calls what sleeps until tomorrow a backlog");
-    assert_eq!(of_queue(&ours, "duroxide_queue_fetchable_messages", "worker"), 2.0, "two wait for another worker");
+    assert_eq!(
+        of_queue(&ours, "duroxide_queue_fetchable_messages", "worker"),
+        2.0,
+        "two wait for another worker"
+    );
     assert_eq!(theirs.worker_queue, 0, "the framework does not see them");
     exporter.stop().await;
 }
