@@ -86,7 +86,7 @@ async fn generate(path: &Path) -> anyhow::Result<()> {
             .to_owned(),
         "INSERT INTO worker_queue (work_item, visible_at, attempt_count, lock_token, locked_until, instance_id, execution_id, activity_id, tag) \
          SELECT '{\"ActivityExecute\":{\"instance\":\"' || instance_id || '\",\"execution_id\":1,\"id\":2,\"name\":\"Activity' \
-           || (rowid % 60) || '\",\"input\":\"' || hex(randomblob(200)) || '\"}}', 1795408936476, rowid % 10 = 0, \
+           || (rowid / 10 % 60) || '\",\"input\":\"' || hex(randomblob(200)) || '\"}}', 1795408936476, rowid % 10 = 0, \
            CASE WHEN rowid % 100 = 0 THEN 'token' || rowid END, CASE WHEN rowid % 100 = 0 THEN 4102444800000 END, \
            instance_id, 1, 2, CASE WHEN rowid % 30 = 0 THEN 'gpu' END FROM instances WHERE rowid % 10 = 0"
             .to_owned(),

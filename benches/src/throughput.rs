@@ -16,11 +16,13 @@ use crate::exporter::Exporter;
 use crate::stats::{mean_interval, quantile};
 
 const PAIRS: usize = 15;
-const ORCHESTRATIONS: usize = 250;
+const ORCHESTRATIONS: usize = 600;
 
 /// What one half of a pair gave.
 struct Half {
     seconds: f64,
+    /// CPU time of the runtime's process, this one.
+    cpu: f64,
     wal_mib: f64,
 }
 
@@ -28,7 +30,7 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     println!(
         "throughput: {PAIRS} pairs of {ORCHESTRATIONS} orchestrations of 5 activities, exporter polling every second"
     );
-    let mut ratios = Vec::new();
+    let (mut ratios, mut cpu_ratios) = (Vec::new(), Vec::new());
     let (mut with_wal, mut without_wal) = (Vec::new(), Vec::new());
     let (mut with_rate, mut without_rate) = (Vec::new(), Vec::new());
     half(None).await?; // warm up
@@ -41,6 +43,7 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
             (half(Some(binary)).await?, without)
         };
         ratios.push(without.seconds / with.seconds);
+        cpu_ratios.push(with.cpu / without.cpu);
         with_wal.push(with.wal_mib);
         without_wal.push(without.wal_mib);
         with_rate.push(ORCHESTRATIONS as f64 / with.seconds);
@@ -48,6 +51,8 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     }
     let (mean, half_width) = mean_interval(&ratios);
     println!("  throughput with / without   {mean:.3} ± {half_width:.3} (95 %)");
+    let (mean, half_width) = mean_interval(&cpu_ratios);
+    println!("  runtime's CPU time, with / without  {mean:.3} ± {half_width:.3} (95 %)");
     println!(
         "  orchestrations a second     median {:.1} with, {:.1} without",
         quantile(&mut with_rate, 0.5),
@@ -73,7 +78,7 @@ async fn half(exporter: Option<&Path>) -> anyhow::Result<Half> {
     if let Some(exporter) = &watching {
         exporter.first_view()?;
     }
-    let began = Instant::now();
+    let (began, cpu) = (Instant::now(), cpu_seconds()?);
     let options = RuntimeOptions {
         dispatcher_min_poll_interval: Duration::from_millis(10),
         observability: ObservabilityConfig { log_level: "off".to_owned(), ..Default::default() },
@@ -85,11 +90,21 @@ async fn half(exporter: Option<&Path>) -> anyhow::Result<Half> {
         client.wait_for_orchestration(&format!("order-{n}"), Duration::from_secs(120)).await?;
     }
     let seconds = began.elapsed().as_secs_f64();
+    let cpu = cpu_seconds()? - cpu;
     let wal = std::fs::metadata(path.with_extension("db-wal"))?.len();
     runtime.shutdown(Some(100)).await;
     #[expect(clippy::cast_precision_loss, reason = "a size in bytes")]
     let wal_mib = wal as f64 / f64::from(1 << 20);
-    Ok(Half { seconds, wal_mib })
+    Ok(Half { seconds, cpu, wal_mib })
+}
+
+/// User and system time of this process, to 10 ms.
+fn cpu_seconds() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The second field is the name, in parentheses; user and system time are fields 14 and 15, in ticks of 10 ms.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    Ok(ticks / 100.0)
 }
 
 fn activities() -> ActivityRegistry {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
+
 /// One store of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreSpec {
@@ -86,6 +88,10 @@ impl StoreUrl {
                 "an in-memory database belongs to its own process; give the path of a file".into(),
             ));
         }
+        // As the framework reads it: an application's URL can be given as it is.
+        let Ok(path) = percent_decode_str(path).decode_utf8() else {
+            return Err(UrlError("the path is not valid UTF-8".into()));
+        };
         if path.contains('\0') {
             return Err(UrlError("the path contains a NUL character".into()));
         }
@@ -104,7 +110,7 @@ impl StoreUrl {
                 }
             }
         }
-        Ok(Self::Sqlite { path: path.into(), replica })
+        Ok(Self::Sqlite { path: path.as_ref().into(), replica })
     }
 }
 
@@ -132,6 +138,7 @@ mod tests {
             ("sqlite:///a/b.db", "default", sqlite("/a/b.db", None)),
             ("sqlite:a=b.db", "default", sqlite("a=b.db", None)),
             ("x=sqlite:/a.db?mode=rwc&replica=true", "x", sqlite("/a.db", Some(true))),
+            ("x=sqlite:/my%20store%23.db", "x", sqlite("/my store#.db", None)),
             ("x=sqlite:/a.db?replica=false", "x", sqlite("/a.db", Some(false))),
         ] {
             assert_eq!(StoreSpec::parse(text), Ok(StoreSpec { name: name.into(), url }), "{text}");
@@ -148,6 +155,8 @@ mod tests {
             ("x=mysql://h/db", "unknown store scheme \"mysql\""),
             ("sqlite:", "path"),
             ("sqlite::memory:", "in-memory"),
+            ("sqlite:/a%00b", "NUL"),
+            ("sqlite:/a%ff", "UTF-8"),
             ("sqlite:/x?immutable=1", "unknown option \"immutable\""),
         ] {
             let error = StoreSpec::parse(text).unwrap_err().to_string();

@@ -122,7 +122,7 @@ fn announce(args: &Args, store: &Store, address: SocketAddr) {
     let url = browsable(address);
     console::say(&format!(
         "A shop with about {rate} orders a second on a real duroxide runtime; store: {store}\n\
-         \n  inspector  http://{url}/\n  metrics    http://{url}/metrics\n  \
+         \n  overview   http://{url}/\n  metrics    http://{url}/metrics\n  \
          try        curl -s http://{url}/metrics | grep duroxide_queue\n\n\
          The first backlog episode comes in {first} s. Stop with Ctrl-C.",
         rate = args.rate,

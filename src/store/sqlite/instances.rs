@@ -12,9 +12,10 @@ use crate::source::{InstanceCensus, InstanceCount};
 /// for each; executions without an instance (the framework leaves such) are never counted.
 pub(super) async fn census(connection: &mut SqliteConnection) -> Result<InstanceCensus, Failure> {
     let sql = format!(
-        "SELECT {name}, {version}, e.status, COUNT(*) FROM instances i \
-         LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
-         GROUP BY 1, 2, 3",
+        "SELECT CAST(name AS BLOB), CAST(version AS BLOB), status, COUNT(*) FROM ( \
+           SELECT {name} AS name, {version} AS version, e.status AS status FROM instances i \
+           LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) AS i \
+         GROUP BY i.name, i.version, i.status",
         name = text::sql_prefix("i.orchestration_name"),
         version = text::sql_prefix("i.orchestration_version"),
     );

@@ -135,7 +135,7 @@ async fn worker(
     let visible = if schema.worker_visible_at { "q.visible_at" } else { "0" };
     let sql = format!(
         "SELECT state, COUNT(*), MIN(since), MIN(lease_end), \
-                SUM(attempts > (state = {in_flight})), MAX(attempts), activity, tag \
+                SUM(attempts > (state = {in_flight})), MAX(attempts), activity, CAST(tag AS BLOB) \
          FROM ( \
            SELECT CASE \
                WHEN q.lock_token IS NOT NULL AND (q.locked_until > ?1 OR q.locked_until IS NULL) THEN {in_flight} \

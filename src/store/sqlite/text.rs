@@ -5,9 +5,13 @@ use std::sync::Arc;
 /// Longer names are cut. Nobody reads more, and a label's length is paid for in every scrape.
 pub(super) const MAX_NAME_CHARS: usize = 200;
 
-/// SQL for a text column as bytes, long enough for [`name`] and no longer, with embedded NULs intact.
+/// SQL for a text column, long enough for [`name`] and no longer, with embedded NULs intact. Yields text or bytes:
+/// to be cast to BLOB when it is read, after grouping, because casting every row costs more than grouping it.
 pub(super) fn sql_prefix(column: &str) -> String {
-    format!("substr(CAST({column} AS BLOB), 1, {})", (MAX_NAME_CHARS + 1) * 4)
+    let length = (MAX_NAME_CHARS + 1) * 4;
+    format!(
+        "CASE WHEN octet_length({column}) > {length} THEN substr(CAST({column} AS BLOB), 1, {length}) ELSE {column} END"
+    )
 }
 
 /// SQL for the JSON text of a string inside a JSON column (quotes and escapes included), cut like [`sql_prefix`].
@@ -23,7 +27,7 @@ pub(super) fn sql_json_prefix(column: &str, path: &str) -> String {
     )
 }
 
-/// Text of [`sql_prefix`].
+/// Text of [`sql_prefix`], cast to BLOB.
 pub(super) fn name(bytes: &[u8]) -> Arc<str> {
     shorten(&String::from_utf8_lossy(bytes))
 }
