@@ -19,6 +19,9 @@ use crate::store::connect::{self, Neighbour};
 use crate::store::{StoreSpec, StoreUrl};
 use crate::telemetry::Telemetry;
 
+/// Time for pollers to be dropped when the exporter stops.
+const POLLERS_END: Duration = Duration::from_secs(1);
+
 /// An exporter that is bound to its addresses and ready to [`run`](Self::run).
 pub struct Exporter {
     listeners: Vec<TcpListener>,
@@ -115,6 +118,9 @@ impl Exporter {
             }
         };
         server.serve(listeners, stop).await;
+        // Now, not when the runtime gets round to it: a poller may be making a private copy of a store, and the
+        // process may end before. One that hangs in the file system is not waited for.
+        let _ = tokio::time::timeout(POLLERS_END, polling.shutdown()).await;
         outcome
     }
 }

@@ -85,7 +85,7 @@ impl Poller {
             )),
         };
         let took = began.elapsed();
-        self.telemetry.polled(&self.name, took, read.as_ref().err().map(|error| error.reason));
+        let failure = read.as_ref().err().map(|error| error.reason);
         match read {
             Ok(census) => {
                 let (snapshot, dropped) = self.folder.fold(census, taken_at, Instant::now());
@@ -98,6 +98,8 @@ impl Poller {
                 self.writer.failed(taken_at, error.reason, &format!("{}. {}", error.message, error.advice()));
             }
         }
+        // Last: whoever sees the poll counted can see its values, too.
+        self.telemetry.polled(&self.name, took, failure);
     }
 
     fn count_dropped(&self, dropped: Dropped) {

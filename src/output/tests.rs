@@ -119,28 +119,6 @@ fn gzip_is_lossless() {
     assert_eq!(unpacked, body);
 }
 
-/// Not gated: prints what a scrape costs. `cargo test --release -- --ignored --nocapture cost_of`
-#[test]
-#[ignore = "a measurement, not a check"]
-#[expect(clippy::print_stdout, reason = "a measurement shows its result")]
-fn cost_of_rendering() {
-    for series in [1_000_usize, 10_000, 100_000] {
-        let names: Vec<String> = (0..series).map(|n| format!("ProcessOrder{n}")).collect();
-        let samples =
-            names.iter().map(|name| sample(&[("store", "orders"), ("queue", name)], Value::Number(17.0)));
-        let families = [Family { metric: &GAUGE, samples: samples.collect() }];
-        for format in [Format::Prometheus, Format::OpenMetrics] {
-            let (mut took, mut bytes) = (std::time::Duration::MAX, 0);
-            for _ in 0..30 {
-                let start = std::time::Instant::now();
-                bytes = render(&families, format).len();
-                took = took.min(start.elapsed());
-            }
-            println!("{series} series, {format:?}: {bytes} bytes in {took:?}");
-        }
-    }
-}
-
 /// A series as read back: name, labels in order, value as it was spelled.
 type Series = (String, Vec<(String, String)>, String);
 

@@ -73,7 +73,14 @@ impl SqliteSource {
     }
 
     async fn read(&mut self, limit: Duration) -> Result<Census, Failure> {
-        let files = self.look().await?;
+        let mut files = self.look().await?;
+        if files.may_change_unseen() {
+            tokio::time::sleep(files::TICK).await;
+            files = self.look().await?;
+            if files.may_change_unseen() {
+                return Err(Failure::new(FailureReason::Replaced, "the file is being written"));
+            }
+        }
         let mut store = match self.open.take() {
             Some(store) if store.opened.still_fits(&files) => store,
             outdated => {

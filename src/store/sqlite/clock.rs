@@ -24,11 +24,21 @@ pub(super) async fn newest_change(
     schema: &Schema,
 ) -> Result<Option<i64>, Failure> {
     let sessions = if schema.sessions { "UNION ALL SELECT MAX(last_activity_at) FROM sessions" } else { "" };
-    // The queues' `created_at` has whole seconds; the others have milliseconds.
+    // The queues' `created_at` has whole seconds; the others have milliseconds. What was enqueued in the last of
+    // these seconds was visible from then on: without its `visible_at` it would look delayed.
+    let work = if schema.worker_visible_at {
+        "UNION ALL SELECT visible_at FROM (SELECT visible_at, created_at FROM worker_queue ORDER BY id DESC LIMIT 1) \
+           WHERE visible_at < strftime('%s', created_at) * 1000 + 1000"
+    } else {
+        ""
+    };
     let sql = format!(
         "SELECT MAX(at) FROM ( \
            SELECT MAX(locked_at) AS at FROM instance_locks \
            {sessions} \
+           {work} \
+           UNION ALL SELECT MAX(visible_at) FROM orchestrator_queue WHERE visible_at < \
+             (SELECT strftime('%s', created_at) * 1000 + 1000 FROM orchestrator_queue ORDER BY id DESC LIMIT 1) \
            UNION ALL SELECT strftime('%s', (SELECT created_at FROM orchestrator_queue ORDER BY id DESC LIMIT 1)) * 1000 \
            UNION ALL SELECT strftime('%s', (SELECT created_at FROM worker_queue ORDER BY id DESC LIMIT 1)) * 1000 \
            UNION ALL SELECT strftime('%s', (SELECT created_at FROM history ORDER BY rowid DESC LIMIT 1)) * 1000)"

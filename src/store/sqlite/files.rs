@@ -3,6 +3,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::Failure;
 use crate::labels::FailureReason;
@@ -34,6 +35,8 @@ struct Identity {
     inode: u64,
     size: u64,
     modified_ns: i128,
+    /// Unlike the time before, no copying program can set it.
+    changed_ns: i128,
 }
 
 impl Identity {
@@ -42,14 +45,22 @@ impl Identity {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.len(),
-            modified_ns: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    fn newest_ns(&self) -> i128 {
+        self.modified_ns.max(self.changed_ns)
     }
 
     fn same_file(&self, other: &Self) -> bool {
         self.device == other.device && self.inode == other.inode
     }
 }
+
+/// Longer than any tick of a kernel's clock (1 to 10 ms), which file times are taken from.
+pub(super) const TICK: Duration = Duration::from_millis(20);
 
 impl Files {
     pub(super) fn inspect(path: &Path) -> Result<Self, Failure> {
@@ -87,6 +98,15 @@ impl Files {
         }
     }
 
+    /// Whether a file that is read without locks was written so lately that one more write could leave the same time
+    /// behind: comparing times would not show that it changed while it was read.
+    pub(super) fn may_change_unseen(&self) -> bool {
+        let newest = self.main.newest_ns().max(self.wal.map_or(0, |wal| wal.newest_ns()));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX).saturating_sub(newest);
+        self.access() != Access::Shared && age.unsigned_abs() < TICK.as_nanos()
+    }
+
     /// Whether a connection opened on `self` may go on being used when `now` is on the disk.
     pub(super) fn still_fit(&self, now: &Self) -> bool {
         self.access() == now.access()
@@ -111,9 +131,49 @@ impl Files {
     }
 }
 
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+}
+
 /// The path of the file that SQLite keeps beside the main one.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_at_rest_is_trusted_only_when_a_write_would_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        std::fs::write(&path, "x").unwrap();
+        let fresh = Files::inspect(&path).unwrap();
+        assert!(fresh.may_change_unseen());
+        let mut old = fresh.clone();
+        old.main.modified_ns -= 1_000_000_000;
+        assert!(old.may_change_unseen(), "the modification time can be set by anybody");
+        old.main.changed_ns -= 1_000_000_000;
+        assert!(!old.may_change_unseen());
+        let shared = Files { wal: Some(fresh.main), shm: true, ..fresh };
+        assert!(!shared.may_change_unseen(), "SQLite's locks see to that");
+    }
+
+    #[test]
+    fn what_lies_beside_decides_how_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        std::fs::write(&path, "x").unwrap();
+        let access = || Files::inspect(&path).unwrap().access();
+        assert_eq!(access(), Access::AtRest);
+        std::fs::write(beside(&path, "-wal"), "").unwrap();
+        assert_eq!(access(), Access::AtRest, "an empty -wal holds nothing");
+        std::fs::write(beside(&path, "-wal"), "x").unwrap();
+        assert_eq!(access(), Access::PrivateCopy);
+        std::fs::write(beside(&path, "-shm"), "x").unwrap();
+        assert_eq!(access(), Access::Shared);
+    }
 }

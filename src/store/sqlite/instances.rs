@@ -1,5 +1,6 @@
 //! The instance census: how many instances of each orchestration, version and status.
 
+use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
@@ -12,7 +13,7 @@ use crate::source::{InstanceCensus, InstanceCount};
 /// for each; executions without an instance (the framework leaves such) are never counted.
 pub(super) async fn census(connection: &mut SqliteConnection) -> Result<InstanceCensus, Failure> {
     let sql = format!(
-        "SELECT CAST(name AS BLOB), CAST(version AS BLOB), status, COUNT(*) FROM ( \
+        "SELECT CAST(name AS BLOB), CAST(version AS BLOB), CAST(status AS BLOB), COUNT(*) FROM ( \
            SELECT {name} AS name, {version} AS version, e.status AS status FROM instances i \
            LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) AS i \
          GROUP BY i.name, i.version, i.status",
@@ -20,15 +21,19 @@ pub(super) async fn census(connection: &mut SqliteConnection) -> Result<Instance
         version = text::sql_prefix("i.orchestration_version"),
     );
     let mut counts = Vec::new();
-    for row in sqlx::query(&sql).fetch_all(&mut *connection).await? {
+    // Row by row: there may be as many groups as there are instances.
+    let mut rows = sqlx::query(&sql).fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
         let name: Option<Vec<u8>> = row.try_get(0)?;
         let version: Option<Vec<u8>> = row.try_get(1)?;
-        let status: Option<String> = row.try_get(2)?;
+        let status: Option<Vec<u8>> = row.try_get(2)?;
         let count: i64 = row.try_get(3)?;
         counts.push(InstanceCount {
             orchestration: text::name(&name.unwrap_or_default()),
             version: text::name(&version.unwrap_or_default()),
-            status: InstanceStatus::from_framework(status.as_deref()),
+            status: InstanceStatus::from_framework(
+                status.as_deref().and_then(|text| std::str::from_utf8(text).ok()),
+            ),
             count: u64::try_from(count).unwrap_or(0),
         });
     }

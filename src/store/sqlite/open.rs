@@ -35,8 +35,6 @@ pub(super) struct Opened {
     connection: SqliteConnection,
     /// When the running read has to end; read by SQLite's progress handler.
     deadline: Arc<Mutex<Option<Instant>>>,
-    /// Removed when the connection goes.
-    _private: Option<PrivateDir>,
 }
 
 impl Opened {
@@ -74,7 +72,13 @@ impl Opened {
             let deadline = *watched.lock().unwrap_or_else(PoisonError::into_inner);
             deadline.is_none_or(|deadline| Instant::now() < deadline)
         });
-        Ok(Self { files, connection, deadline, _private: private })
+        if private.is_some() {
+            // From its first read on SQLite holds the copy's files open: they need no names any more, and so nothing
+            // stays behind however this process ends.
+            sqlx::query("SELECT COUNT(*) FROM sqlite_schema").execute(&mut connection).await?;
+            drop(private);
+        }
+        Ok(Self { files, connection, deadline })
     }
 
     pub(super) fn still_fits(&self, now: &Files) -> bool {
@@ -140,7 +144,14 @@ fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, PrivateDir), Failure
     DirBuilder::new().mode(0o700).create(&directory).map_err(failed)?;
     let private = PrivateDir(directory.clone());
     let copy = directory.join("store.db");
-    std::fs::copy(path, &copy).map_err(failed)?;
-    std::fs::copy(beside(path, "-wal"), beside(&copy, "-wal")).map_err(failed)?;
+    // The new directory is ours: what may not be done is to read the store.
+    let copied = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            Failure::new(FailureReason::Permission, "the file or its -wal may not be read by this user")
+        }
+        _ => failed(error),
+    };
+    std::fs::copy(path, &copy).map_err(copied)?;
+    std::fs::copy(beside(path, "-wal"), beside(&copy, "-wal")).map_err(copied)?;
     Ok((copy, private))
 }

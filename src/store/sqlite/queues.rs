@@ -3,6 +3,7 @@
 //! The states are those of DESIGN: what the provider hands out is exactly ready + lease_expired. On SQLite the
 //! orchestrator's lease is the instance lock; a row's own token alone means nothing (abandoning never clears it).
 
+use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -157,7 +158,9 @@ async fn worker(
     );
     let mut worker = empty();
     let mut activities = Vec::new();
-    for row in sqlx::query(&sql).bind(now_ms).fetch_all(&mut *connection).await? {
+    // Row by row: there may be as many groups as there are messages.
+    let mut rows = sqlx::query(&sql).bind(now_ms).fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
         let group = Group::read(&row)?;
         group.add_to(&mut worker);
         let activity: Option<Vec<u8>> = row.try_get(6)?;

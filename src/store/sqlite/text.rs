@@ -34,19 +34,21 @@ pub(super) fn name(bytes: &[u8]) -> Arc<str> {
 
 /// Text of [`sql_json_prefix`].
 pub(super) fn json_name(bytes: &[u8]) -> Arc<str> {
-    if let Ok(text) = serde_json::from_slice::<String>(bytes) {
+    // The database does not check that a text is UTF-8.
+    let lossy = String::from_utf8_lossy(bytes);
+    if let Ok(text) = serde_json::from_str::<String>(&lossy) {
         return shorten(&text);
     }
     // Cut in the middle: drop bytes from the end, an escape or a character at most, until it closes.
     for dropped in 0..bytes.len().min(12) {
-        let mut cut = bytes.get(..bytes.len() - dropped).unwrap_or_default().to_vec();
-        cut.push(b'"');
-        if let Ok(text) = serde_json::from_slice::<String>(&cut) {
+        let cut = bytes.get(..bytes.len() - dropped).unwrap_or_default();
+        let closed = format!("{}\"", String::from_utf8_lossy(cut));
+        if let Ok(text) = serde_json::from_str::<String>(&closed) {
             return shorten(&text);
         }
     }
     // Not a string at all, for example a number.
-    shorten(&String::from_utf8_lossy(bytes))
+    shorten(&lossy)
 }
 
 fn shorten(text: &str) -> Arc<str> {

@@ -3,6 +3,9 @@
 //! - [`workload`] fills a store through the framework;
 //! - [`recount`] reads its raw rows and counts them in plain Rust, sharing neither code nor SQL with the exporter;
 //! - [`exporter`] runs the exporter over a store, [`scrape`] reads what it says;
+//! - [`sidecar`] runs it as a process of its own, also as another user;
+//! - [`disk`] copies stores about and tells whether anything was written, [`sql`] writes what the framework would not;
+//! - [`peers`] runs Prometheus and promtool;
 //! - [`compare`] says which series differ, and how.
 
 #![allow(
@@ -14,9 +17,14 @@
 )]
 
 pub mod compare;
+pub mod disk;
 pub mod exporter;
 pub mod files;
+pub mod peers;
 pub mod recount;
 pub mod scrape;
 pub mod series;
+pub mod sidecar;
+pub mod sql;
+pub mod target;
 pub mod workload;

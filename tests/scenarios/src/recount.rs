@@ -63,6 +63,16 @@ pub async fn recount(path: &Path, store: &str) -> anyhow::Result<Series> {
     Ok(count(&reader.rows().await?, store, now_ms))
 }
 
+/// Reads and counts the store at `path` as of a moment that is not now.
+pub async fn recount_as_of(path: &Path, store: &str, now_ms: i64) -> anyhow::Result<Series> {
+    Ok(count(&raw(path).await?, store, now_ms))
+}
+
+/// The newest moment the store at `path` tells of, ms.
+pub async fn newest_ms(path: &Path) -> anyhow::Result<Option<i64>> {
+    rows::newest(&mut Reader::open(path).await?.0).await
+}
+
 /// The raw rows of the store at `path`, for those who look at single ones.
 pub async fn raw(path: &Path) -> anyhow::Result<Rows> {
     Reader::open(path).await?.rows().await

@@ -4,7 +4,9 @@ use super::{Tally, label, rows::Rows};
 
 pub(super) fn count(rows: &Rows, now_ms: i64, tally: &mut Tally<'_>) {
     leases("duroxide_instance_locks", rows.locks.values().map(|lock| lock.until), now_ms, tally);
-    leases("duroxide_sessions", rows.sessions.iter().copied(), now_ms, tally);
+    if let Some(sessions) = &rows.sessions {
+        leases("duroxide_sessions", sessions.iter().copied(), now_ms, tally);
+    }
     for (id, instance) in &rows.instances {
         // Continued as new and not yet started again: alive.
         let status = match rows.executions.get(&(id.clone(), instance.current_execution)).map(String::as_str)

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, str::FromStr as _, time::Duration};
 
 use sqlx::{
-    Connection as _, Row as _, SqliteConnection,
+    Column as _, Connection as _, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _,
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
@@ -16,8 +16,8 @@ pub struct Rows {
     pub worker: Vec<Message>,
     /// `instance_locks` by instance.
     pub locks: BTreeMap<String, Lock>,
-    /// `locked_until` of every session.
-    pub sessions: Vec<i64>,
+    /// `locked_until` of every session; `None` where the schema has none yet.
+    pub sessions: Option<Vec<i64>>,
     /// `instances`.
     pub instances: BTreeMap<String, Instance>,
     /// `executions`: status by instance and execution.
@@ -35,6 +35,8 @@ pub struct Message {
     pub instance: String,
     /// The work item's JSON.
     pub work_item: String,
+    /// Whether the bytes of the work item are UTF-8: the framework does not read it otherwise.
+    pub utf8: bool,
     /// From when on it may be handed out, ms.
     pub visible_at: Option<i64>,
     /// When it was written, ms; stored with a resolution of a second.
@@ -85,30 +87,36 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> anyhow::Result<Ro
     let worker = "SELECT *, unixepoch(created_at) * 1000 AS created_ms FROM worker_queue";
     let mut rows = Rows::default();
     for row in sqlx::query(orchestrator).fetch_all(&mut *tx).await? {
-        rows.orchestrator.push(Message { instance: row.try_get("instance_id")?, ..message(&row)? });
+        let instance = text(&row, "instance_id")?.unwrap_or_default();
+        let visible_at = moment(&row, "visible_at")?;
+        rows.orchestrator.push(Message { instance, visible_at, ..message(&row)? });
     }
     for row in sqlx::query(worker).fetch_all(&mut *tx).await? {
-        let (tag, session) = (row.try_get("tag")?, row.try_get("session_id")?);
-        rows.worker.push(Message { tag, session, ..message(&row)? });
+        let (tag, session) = (text(&row, "tag")?, text(&row, "session_id")?);
+        // Before 0.1.5 a worker row could not be put off.
+        let visible_at = if has(&row, "visible_at") { moment(&row, "visible_at")? } else { Some(0) };
+        rows.worker.push(Message { tag, session, visible_at, ..message(&row)? });
     }
     for row in sqlx::query("SELECT * FROM instance_locks").fetch_all(&mut *tx).await? {
-        let lock = Lock { token: row.try_get("lock_token")?, until: row.try_get("locked_until")? };
-        rows.locks.insert(row.try_get("instance_id")?, lock);
+        let token = text(&row, "lock_token")?.unwrap_or_default();
+        let lock = Lock { token, until: row.try_get("locked_until")? };
+        rows.locks.insert(text(&row, "instance_id")?.unwrap_or_default(), lock);
     }
-    for row in sqlx::query("SELECT * FROM sessions").fetch_all(&mut *tx).await? {
-        rows.sessions.push(row.try_get("locked_until")?);
+    if exists(&mut tx, "sessions").await? {
+        let sessions = sqlx::query_scalar("SELECT locked_until FROM sessions").fetch_all(&mut *tx).await?;
+        rows.sessions = Some(sessions);
     }
     for row in sqlx::query("SELECT * FROM instances").fetch_all(&mut *tx).await? {
         let instance = Instance {
-            orchestration: row.try_get("orchestration_name")?,
-            version: row.try_get("orchestration_version")?,
+            orchestration: text(&row, "orchestration_name")?.unwrap_or_default(),
+            version: text(&row, "orchestration_version")?.unwrap_or_default(),
             current_execution: row.try_get("current_execution_id")?,
         };
-        rows.instances.insert(row.try_get("instance_id")?, instance);
+        rows.instances.insert(text(&row, "instance_id")?.unwrap_or_default(), instance);
     }
     for row in sqlx::query("SELECT * FROM executions").fetch_all(&mut *tx).await? {
-        let id = (row.try_get("instance_id")?, row.try_get("execution_id")?);
-        rows.executions.insert(id, row.try_get("status")?);
+        let id = (text(&row, "instance_id")?.unwrap_or_default(), row.try_get("execution_id")?);
+        rows.executions.insert(id, text(&row, "status")?.unwrap_or_default());
     }
     for row in sqlx::query("SELECT name, seq FROM sqlite_sequence").fetch_all(&mut *tx).await? {
         rows.sequences.insert(row.try_get("name")?, row.try_get("seq")?);
@@ -117,18 +125,71 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> anyhow::Result<Ro
     Ok(rows)
 }
 
-/// What both queue tables have. `try_get_unchecked` because the columns are declared TIMESTAMP and hold integers.
+/// The newest moment any row tells of, ms: what a copy takes for "now". Nothing is scheduled here: only what has
+/// happened counts.
+pub(super) async fn newest(connection: &mut SqliteConnection) -> anyhow::Result<Option<i64>> {
+    let mut moments: Vec<Option<i64>> = Vec::new();
+    for sql in [
+        "SELECT MAX(locked_at) FROM instance_locks",
+        "SELECT MAX(last_activity_at) FROM sessions",
+        "SELECT MAX(unixepoch(created_at)) * 1000 FROM orchestrator_queue",
+        "SELECT MAX(unixepoch(created_at)) * 1000 FROM worker_queue",
+        "SELECT MAX(unixepoch(created_at)) * 1000 FROM history",
+    ] {
+        moments.push(sqlx::query_scalar(sql).fetch_one(&mut *connection).await?);
+    }
+    let events: Vec<String> =
+        sqlx::query_scalar("SELECT event_data FROM history").fetch_all(&mut *connection).await?;
+    for event in events {
+        let event: serde_json::Value = serde_json::from_str(&event)?;
+        moments.push(event["timestamp_ms"].as_i64());
+    }
+    Ok(moments.into_iter().flatten().max())
+}
+
+async fn exists(connection: &mut SqliteConnection, table: &str) -> anyhow::Result<bool> {
+    let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?";
+    let found: i64 = sqlx::query_scalar(sql).bind(table).fetch_one(connection).await?;
+    Ok(found > 0)
+}
+
+/// What both queue tables have.
 fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked("work_item")?;
     Ok(Message {
+        utf8: std::str::from_utf8(&bytes.unwrap_or_default()).is_ok(),
         id: row.try_get("id")?,
         instance: String::new(),
-        work_item: row.try_get("work_item")?,
-        visible_at: row.try_get_unchecked("visible_at")?,
+        work_item: text(row, "work_item")?.unwrap_or_default(),
+        visible_at: None,
         created_at: row.try_get("created_ms")?,
-        lock_token: row.try_get("lock_token")?,
-        locked_until: row.try_get_unchecked("locked_until")?,
-        attempts: row.try_get("attempt_count")?,
+        lock_token: text(row, "lock_token")?,
+        locked_until: moment(row, "locked_until")?,
+        attempts: if has(row, "attempt_count") { row.try_get("attempt_count")? } else { 0 },
         tag: None,
         session: None,
     })
+}
+
+fn has(row: &SqliteRow, column: &str) -> bool {
+    row.columns().iter().any(|there| there.name() == column)
+}
+
+/// A text, whatever its bytes; `None` also for a column that this version of the schema does not have.
+fn text(row: &SqliteRow, column: &str) -> Result<Option<String>, sqlx::Error> {
+    if !has(row, column) {
+        return Ok(None);
+    }
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(column)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Milliseconds. A text in their place (the column's default, which no version of the framework lets through) is
+/// greater than any number for SQLite: such a moment never comes. `try_get_unchecked` because the columns are
+/// declared TIMESTAMP and hold integers.
+fn moment(row: &SqliteRow, column: &str) -> Result<Option<i64>, sqlx::Error> {
+    if row.try_get_raw(column)?.type_info().name() == "TEXT" {
+        return Ok(None);
+    }
+    row.try_get_unchecked(column)
 }

@@ -122,7 +122,7 @@ impl Message {
 
     /// The work item, if the framework can read it.
     pub fn decoded(&self) -> Option<WorkItem> {
-        serde_json::from_str(&self.work_item).ok()
+        serde_json::from_str(&self.work_item).ok().filter(|_| self.utf8)
     }
 
     /// What is inside the work item, also when the framework cannot read it: `(kind, fields)`.
