@@ -21,11 +21,23 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// A probe of the store at `url`.
+    /// A probe of the store at `url`, whose runtime may be in this process.
     ///
     /// # Errors
     /// When the URL is not one of a store.
     pub async fn open(url: &str) -> Result<Self, String> {
+        Self::new(url, Neighbour::ThisProcess)
+    }
+
+    /// A probe of the store at `url`, as a process of its own would read it.
+    ///
+    /// # Errors
+    /// When the URL is not one of a store.
+    pub async fn sidecar(url: &str) -> Result<Self, String> {
+        Self::new(url, Neighbour::OtherProcess)
+    }
+
+    fn new(url: &str, neighbour: Neighbour) -> Result<Self, String> {
         let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
         let telemetry =
             Arc::new(Telemetry::new(metrics::telemetry_names()).map_err(|error| error.to_string())?);
@@ -36,7 +48,7 @@ impl Probe {
             max_label_values: usize::MAX,
             capped: CappedFamilies { activities: "a".into(), tags: "t".into(), orchestrations: "o".into() },
         };
-        let source = connect::source(&url, Neighbour::ThisProcess);
+        let source = connect::source(&url, neighbour);
         let poller = Poller::new("probe".into(), source, writer, settings, Arc::clone(&telemetry));
         Ok(Self { poller, reader: reader.clone(), readers: Readers::new(vec![reader], telemetry) })
     }

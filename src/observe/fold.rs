@@ -1,5 +1,6 @@
 //! From a census to a snapshot: names are folded under their caps, tags summed up. Pure but for the slots.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -23,6 +24,9 @@ pub(super) struct Dropped {
     pub(super) tags: u64,
     pub(super) orchestrations: u64,
 }
+
+/// Instances by [`InstanceStatus::index`].
+type Statuses = [u64; InstanceStatus::ALL.len()];
 
 #[derive(Default)]
 struct Backlog {
@@ -56,22 +60,22 @@ impl Folder {
 
     fn activities(
         &mut self,
-        mut rows: Vec<ActivityBacklog>,
+        rows: Vec<ActivityBacklog>,
         now: Instant,
         dropped: &mut Dropped,
     ) -> Vec<ActivityBacklog> {
-        // New names get slots by what waits for them.
-        rows.sort_by_key(|row| std::cmp::Reverse(row.messages.iter().sum::<u64>()));
         let seen = rows.into_iter().map(|row| {
             let ActivityBacklog { activity, tag, messages, oldest_ready_since_ms } = row;
             ((activity, tag), Backlog { messages, oldest_ready_since_ms })
         });
-        let folded = self.activities.fold(now, seen, &(OTHER.into(), OTHER.into()), |sum, row| {
+        let merge = |sum: &mut Backlog, row: Backlog| {
             for (sum, n) in sum.messages.iter_mut().zip(row.messages) {
                 *sum += n;
             }
             sum.oldest_ready_since_ms = earliest(sum.oldest_ready_since_ms, row.oldest_ready_since_ms);
-        });
+        };
+        let rows_of = |backlog: &Backlog| backlog.messages.iter().sum::<u64>();
+        let folded = self.activities.fold(now, seen, &(OTHER.into(), OTHER.into()), merge, rows_of);
         dropped.activities = folded.dropped;
         folded
             .entries
@@ -92,35 +96,37 @@ impl Folder {
         dropped: &mut Dropped,
     ) -> Vec<(Arc<str>, Option<i64>)> {
         let seen = rows.iter().map(|row| (Arc::clone(&row.tag), row.oldest_ready_since_ms));
-        let folded =
-            self.tags.fold(now, seen, &OTHER.into(), |oldest, since| *oldest = earliest(*oldest, since));
+        let merge = |oldest: &mut Option<i64>, since| *oldest = earliest(*oldest, since);
+        // The tag that waits longest first.
+        let age = |since: &Option<i64>| Reverse(since.unwrap_or(i64::MAX));
+        let folded = self.tags.fold(now, seen, &OTHER.into(), merge, age);
         dropped.tags = folded.dropped;
         folded.entries
     }
 
     fn instances(
         &mut self,
-        mut rows: Vec<InstanceCount>,
+        rows: Vec<InstanceCount>,
         now: Instant,
         dropped: &mut Dropped,
     ) -> Vec<InstanceCount> {
-        rows.sort_by_key(|row| std::cmp::Reverse(row.count));
         // One slot holds all statuses: an orchestration whose last running instance ends shows a zero at once.
         let seen = rows.into_iter().map(|row| {
-            let mut counts = [0u64; InstanceStatus::ALL.len()];
+            let mut counts = Statuses::default();
             if let Some(cell) = counts.get_mut(row.status.index()) {
                 *cell = row.count;
             }
             ((row.orchestration, row.version), counts)
         });
-        let folded =
-            self.orchestrations.fold(now, seen, &(OTHER.into(), OTHER.into()), |sum: &mut [u64; 4], row| {
-                for (sum, n) in sum.iter_mut().zip(row) {
-                    *sum += n;
-                }
-            });
+        let merge = |sum: &mut Statuses, row: Statuses| {
+            for (sum, n) in sum.iter_mut().zip(row) {
+                *sum += n;
+            }
+        };
+        let all = |counts: &Statuses| counts.iter().sum::<u64>();
+        let folded = self.orchestrations.fold(now, seen, &(OTHER.into(), OTHER.into()), merge, all);
         dropped.orchestrations = folded.dropped;
-        let by_status = |((orchestration, version), counts): ((Arc<str>, Arc<str>), [u64; 4])| {
+        let by_status = |((orchestration, version), counts): ((Arc<str>, Arc<str>), Statuses)| {
             InstanceStatus::ALL.iter().copied().zip(counts).map(move |(status, count)| InstanceCount {
                 orchestration: Arc::clone(&orchestration),
                 version: Arc::clone(&version),

@@ -13,6 +13,9 @@ use crate::telemetry::Telemetry;
 /// big or slow stays below a tenth, whatever the interval. The snapshot's age shows it.
 const PAUSE_FACTOR: u32 = 9;
 
+/// After a failed poll the pause ends here: a store that is well again is to be seen soon.
+const LONGEST_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
+
 /// A source interrupts itself at its limit; one that does not answer even then is dropped this much later.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -65,15 +68,13 @@ impl Poller {
     pub(crate) async fn run(mut self) {
         loop {
             let began = Instant::now();
-            self.poll().await;
-            let took = began.elapsed();
-            let pause = self.settings.interval.saturating_sub(took).max(took.saturating_mul(PAUSE_FACTOR));
-            tokio::time::sleep(pause).await;
+            let well = self.poll().await;
+            tokio::time::sleep(pause(self.settings.interval, began.elapsed(), well)).await;
         }
     }
 
-    /// One poll.
-    pub(crate) async fn poll(&mut self) {
+    /// One poll; answers whether it succeeded.
+    pub(crate) async fn poll(&mut self) -> bool {
         let taken_at = SystemTime::now();
         let began = Instant::now();
         let limit = self.settings.timeout;
@@ -100,6 +101,7 @@ impl Poller {
         }
         // Last: whoever sees the poll counted can see its values, too.
         self.telemetry.polled(&self.name, took, failure);
+        failure.is_none()
     }
 
     fn count_dropped(&self, dropped: Dropped) {
@@ -129,5 +131,32 @@ impl Poller {
         if self.logged.take().is_some() {
             tracing::info!(store = %self.name, mode = snapshot.census.store.mode.as_str(), "polls succeed again");
         }
+    }
+}
+
+fn pause(interval: Duration, took: Duration, well: bool) -> Duration {
+    let rest = interval.saturating_sub(took);
+    let relief = took.saturating_mul(PAUSE_FACTOR);
+    rest.max(if well { relief } else { relief.min(LONGEST_PAUSE_AFTER_FAILURE) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polling_takes_a_tenth_of_the_time_at_most_and_failures_do_not_blind_for_long() {
+        let (ms, s) = (Duration::from_millis, Duration::from_secs);
+        for (took, well, expected) in [
+            (ms(10), true, ms(4990)),
+            (ms(500), true, ms(4500)),
+            (s(1), true, s(9)),
+            (s(7), true, s(63)),
+            (ms(10), false, ms(4990)),
+            (s(30), false, s(60)),
+        ] {
+            assert_eq!(pause(s(5), took, well), expected, "{took:?} {well}");
+        }
+        assert_eq!(pause(s(300), s(30), false), s(270));
     }
 }

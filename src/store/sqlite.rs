@@ -39,24 +39,29 @@ pub(crate) struct SqliteSource {
     /// From the URL: whether the file is a copy.
     replica: Option<bool>,
     neighbour: Neighbour,
-    /// Taken out while a poll runs: a poll that is dropped half-way leaves nothing behind.
-    open: Option<OpenStore>,
+    known: Known,
+    /// A connection to a file at rest or to a private copy, which nobody else uses. One that shares the store with
+    /// a runtime is closed after each poll: even idle it would hold a lock on the file, which keeps a runtime that
+    /// ends from folding its `-wal` in.
+    open: Option<Opened>,
     /// A look at the disk that has not come back yet.
     looking: Option<JoinHandle<Result<Files, Failure>>>,
 }
 
-/// An open connection and what is remembered with it. All of it is forgotten when the file changes identity.
-struct OpenStore {
-    opened: Opened,
+/// What is remembered from poll to poll. All of it is forgotten when another file takes the place of the store.
+#[derive(Default)]
+struct Known {
+    /// The files as they were last found.
+    files: Option<Files>,
     schema: Option<Schema>,
     undecodable: Undecodable,
-    /// The last instance census and the `data_version` it was taken at.
-    instances: Option<(i64, InstanceCensus)>,
+    /// The last instance census and the files it was taken from: it holds for as long as they do not change.
+    instances: Option<(Files, InstanceCensus)>,
 }
 
 impl SqliteSource {
     pub(crate) fn new(path: PathBuf, replica: Option<bool>, neighbour: Neighbour) -> Self {
-        Self { path, replica, neighbour, open: None, looking: None }
+        Self { path, replica, neighbour, known: Known::default(), open: None, looking: None }
     }
 
     /// Looks at the files, off the threads that serve scrapes. In a file system that hangs a look never comes back:
@@ -72,97 +77,128 @@ impl SqliteSource {
         files.map_err(|error| Failure::new(FailureReason::Other, error.to_string()))?
     }
 
-    async fn read(&mut self, limit: Duration) -> Result<Census, Failure> {
-        let mut files = self.look().await?;
-        if files.may_change_unseen() {
-            tokio::time::sleep(files::TICK).await;
-            files = self.look().await?;
-            if files.may_change_unseen() {
-                return Err(Failure::new(FailureReason::Replaced, "the file is being written"));
+    /// The files, once a change of them would show.
+    async fn settled(&mut self) -> Result<Files, Failure> {
+        let files = self.look().await?;
+        // SQLite's locks see to a shared store; it may change at any time.
+        if files.access() == Access::Shared || files.would_show_a_change() {
+            return Ok(files);
+        }
+        tokio::time::sleep(files::TICK).await;
+        let files = self.look().await?;
+        if files.access() != Access::Shared && !files.would_show_a_change() {
+            return Err(Failure::new(FailureReason::Replaced, "the file is being written"));
+        }
+        Ok(files)
+    }
+
+    /// Forgets what was known of another file.
+    fn recognise(&mut self, files: &Files) -> Result<(), Failure> {
+        if let Some(known) = &self.known.files {
+            if files.has_a_wal_of(known) {
+                return Err(Failure::new(
+                    FailureReason::Replaced,
+                    "the file was replaced, but beside it lies the -wal of the one before: remove the old -wal and \
+                     -shm before a file is put in their place",
+                ));
+            }
+            if !files.same_store(known) {
+                self.known = Known::default();
             }
         }
-        let mut store = match self.open.take() {
-            Some(store) if store.opened.still_fits(&files) => store,
-            outdated => {
-                if let Some(outdated) = outdated {
-                    outdated.opened.close().await;
+        self.known.files = Some(files.clone());
+        Ok(())
+    }
+
+    async fn connection(&mut self, files: &Files) -> Result<Opened, Failure> {
+        match self.open.take() {
+            Some(opened) if opened.still_fits(files) => return Ok(opened),
+            Some(outdated) => outdated.close().await,
+            None => {}
+        }
+        Opened::open(&self.path, files.clone(), self.neighbour).await
+    }
+
+    async fn read(&mut self, limit: Duration) -> Result<Census, Failure> {
+        let files = self.settled().await?;
+        self.recognise(&files)?;
+        let read = match self.connection(&files).await {
+            Ok(mut opened) => {
+                opened.limit(Instant::now() + limit);
+                let replica = self.replica.unwrap_or_else(|| files.access() != Access::Shared);
+                let read = self.known.read(&mut opened, replica, &files).await;
+                match (&read, files.access()) {
+                    (Ok(_), Access::AtRest | Access::PrivateCopy) => self.open = Some(opened),
+                    (Ok(_), Access::Shared) | (Err(_), _) => opened.close().await,
                 }
-                OpenStore {
-                    opened: Opened::open(&self.path, files.clone(), self.neighbour).await?,
-                    schema: None,
-                    undecodable: Undecodable::default(),
-                    instances: None,
-                }
+                read
             }
+            Err(failure) => Err(failure),
         };
-        let replica = self.replica.unwrap_or_else(|| files.access() != Access::Shared);
-        store.opened.limit(Instant::now() + limit);
-        let census = store.read(replica, &files).await;
-        // A copy is read without locks: what was read while somebody wrote it means nothing.
-        let after = self.look().await?;
-        if !store.opened.still_fits(&after) {
+        // A copy is read without locks: what was read while somebody wrote it means nothing, nor does an error.
+        if !files.still_fit(&self.look().await?) {
+            self.known = Known { files: self.known.files.take(), ..Known::default() };
             return Err(Failure::new(
                 FailureReason::Replaced,
                 "the file was replaced or changed while it was being read",
             ));
         }
-        let census = census?;
-        self.open = Some(store);
-        Ok(census)
+        read
     }
 }
 
-impl OpenStore {
+impl Known {
     /// One read transaction: the schema, the clock, the queues, the instances.
-    async fn read(&mut self, replica: bool, files: &Files) -> Result<Census, Failure> {
-        let Self { opened, schema, undecodable, instances } = self;
+    async fn read(&mut self, opened: &mut Opened, replica: bool, files: &Files) -> Result<Census, Failure> {
         let connection = opened.connection();
         sqlx::query("BEGIN").execute(&mut *connection).await?;
-        let read = read_transaction(connection, schema, undecodable, instances, replica, files).await;
+        let read = self.read_transaction(connection, replica, files).await;
         // Ends the snapshot even after a failure, so that the runtime's checkpoints are not held back.
         let ended = sqlx::query("COMMIT").execute(&mut *connection).await;
         let census = read?;
         ended?;
         Ok(census)
     }
-}
 
-async fn read_transaction(
-    connection: &mut SqliteConnection,
-    schema: &mut Option<Schema>,
-    undecodable: &mut Undecodable,
-    instances: &mut Option<(i64, InstanceCensus)>,
-    replica: bool,
-    files: &Files,
-) -> Result<Census, Failure> {
-    // The first read takes the snapshot; "now" comes after it, so that nothing in the snapshot is from the future.
-    let schema = Schema::probe(connection, schema).await?;
-    let wall = clock::wall_ms();
-    let newest =
-        if replica { clock::newest_change(connection, schema).await?.or(files.modified_ms()) } else { None };
-    let now_ms = newest.unwrap_or(wall);
-    let queues = queues::census(connection, schema, undecodable, now_ms).await?;
-    let data_version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await?;
-    let counts = match instances {
-        Some((version, counts)) if *version == data_version => counts.clone(),
-        _ => {
-            let counts = instances::census(connection).await?;
-            *instances = Some((data_version, counts.clone()));
-            counts
-        }
-    };
-    Ok(Census {
-        now_ms,
-        store: StoreFacts {
-            backend: "sqlite",
-            schema: schema.migration.clone(),
-            mode: if replica { Mode::Replica } else { Mode::Live },
-            last_replay_age_ms: newest.map(|newest| wall.saturating_sub(newest)),
-            sizes: files.sizes(),
-        },
-        queues: Some(queues),
-        instances: Some(counts),
-    })
+    async fn read_transaction(
+        &mut self,
+        connection: &mut SqliteConnection,
+        replica: bool,
+        files: &Files,
+    ) -> Result<Census, Failure> {
+        // The first read takes the snapshot; "now" comes after it, so that nothing in the snapshot is from the
+        // future.
+        let schema = Schema::probe(connection, &mut self.schema).await?;
+        let wall = clock::wall_ms();
+        let newest = if replica {
+            clock::newest_change(connection, schema).await?.or(files.modified_ms())
+        } else {
+            None
+        };
+        let now_ms = newest.map_or(wall, |newest| newest.min(wall));
+        let queues = queues::census(connection, schema, &mut self.undecodable, now_ms).await?;
+        let instances = match &self.instances {
+            Some((unchanged, counts)) if unchanged == files => counts.clone(),
+            _ => {
+                let counts = instances::census(connection).await?;
+                // Only if a write after the look at the files would have shown.
+                self.instances = files.would_show_a_change().then(|| (files.clone(), counts.clone()));
+                counts
+            }
+        };
+        Ok(Census {
+            now_ms,
+            store: StoreFacts {
+                backend: "sqlite",
+                schema: schema.migration.clone(),
+                mode: if replica { Mode::Replica } else { Mode::Live },
+                last_replay_age_ms: newest.map(|newest| wall.saturating_sub(newest)),
+                sizes: files.sizes(),
+            },
+            queues: Some(queues),
+            instances: Some(instances),
+        })
+    }
 }
 
 #[async_trait::async_trait]

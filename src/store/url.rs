@@ -100,8 +100,8 @@ impl StoreUrl {
             match pair.split_once('=') {
                 Some(("replica", "true" | "1" | "yes")) => replica = Some(true),
                 Some(("replica", "false" | "0" | "no")) => replica = Some(false),
-                // Often copied from the application's own URL; reading is always read-only.
-                Some(("mode", _)) => {}
+                // From the application's own URL; how we open is decided by what lies on the disk.
+                Some(("mode" | "cache" | "immutable" | "vfs", _)) => {}
                 _ => {
                     let key = pair.split('=').next().unwrap_or_default();
                     return Err(UrlError(format!(
@@ -137,7 +137,7 @@ mod tests {
             ("sqlite:/a/b.db", "default", sqlite("/a/b.db", None)),
             ("sqlite:///a/b.db", "default", sqlite("/a/b.db", None)),
             ("sqlite:a=b.db", "default", sqlite("a=b.db", None)),
-            ("x=sqlite:/a.db?mode=rwc&replica=true", "x", sqlite("/a.db", Some(true))),
+            ("x=sqlite:/a.db?mode=rwc&cache=private&replica=true", "x", sqlite("/a.db", Some(true))),
             ("x=sqlite:/my%20store%23.db", "x", sqlite("/my store#.db", None)),
             ("x=sqlite:/a.db?replica=false", "x", sqlite("/a.db", Some(false))),
         ] {
@@ -157,7 +157,7 @@ mod tests {
             ("sqlite::memory:", "in-memory"),
             ("sqlite:/a%00b", "NUL"),
             ("sqlite:/a%ff", "UTF-8"),
-            ("sqlite:/x?immutable=1", "unknown option \"immutable\""),
+            ("sqlite:/x?replicate=1", "unknown option \"replicate\""),
         ] {
             let error = StoreSpec::parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

@@ -33,7 +33,7 @@ pub(super) async fn newest_change(
         ""
     };
     let sql = format!(
-        "SELECT MAX(at) FROM ( \
+        "SELECT CAST(MAX(at) AS INTEGER) FROM ( \
            SELECT MAX(locked_at) AS at FROM instance_locks \
            {sessions} \
            {work} \

@@ -14,7 +14,6 @@ pub(super) struct Files {
     main: Identity,
     wal: Option<Identity>,
     shm: bool,
-    journal: bool,
 }
 
 /// How the files can be read.
@@ -35,7 +34,8 @@ struct Identity {
     inode: u64,
     size: u64,
     modified_ns: i128,
-    /// Unlike the time before, no copying program can set it.
+    /// Unlike the time before, no copying program can set it. 0 for a `-wal`: SQLite run by root sets its owner each
+    /// time it opens one, and that is a change.
     changed_ns: i128,
 }
 
@@ -74,37 +74,56 @@ impl Files {
         if !metadata.is_file() {
             return Err(Failure::new(FailureReason::Unavailable, "it is not a file"));
         }
-        let wal = std::fs::metadata(beside(path, "-wal")).ok().map(|metadata| Identity::of(&metadata));
+        let wal = std::fs::metadata(beside(path, "-wal"))
+            .ok()
+            .map(|metadata| Identity { changed_ns: 0, ..Identity::of(&metadata) });
         if metadata.len() == 0 && wal.is_none() {
             return Err(Failure::new(
                 FailureReason::Schema,
                 "the file is empty: no store has been created in it",
             ));
         }
-        Ok(Self {
-            main: Identity::of(&metadata),
-            wal,
-            shm: beside(path, "-shm").exists(),
-            journal: beside(path, "-journal").exists(),
-        })
+        // duroxide's stores are in WAL mode. Beside another one a journal means that a write is under way or was cut
+        // off: without locks it would be read half-written, and rolling it back is not ours to do.
+        if std::fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0) {
+            return Err(Failure::new(
+                FailureReason::Locked,
+                "a -journal lies beside it: it is being written in rollback mode, or a write was cut off",
+            ));
+        }
+        Ok(Self { main: Identity::of(&metadata), wal, shm: beside(path, "-shm").exists() })
     }
 
     pub(super) fn access(&self) -> Access {
         match &self.wal {
-            _ if self.journal => Access::Shared,
             Some(_) if self.shm => Access::Shared,
             Some(wal) if wal.size > 0 => Access::PrivateCopy,
             _ => Access::AtRest,
         }
     }
 
-    /// Whether a file that is read without locks was written so lately that one more write could leave the same time
-    /// behind: comparing times would not show that it changed while it was read.
-    pub(super) fn may_change_unseen(&self) -> bool {
+    /// Whether a write from now on would leave another time behind. Times tick: a file written a moment ago could be
+    /// written once more without showing it.
+    pub(super) fn would_show_a_change(&self) -> bool {
         let newest = self.main.newest_ns().max(self.wal.map_or(0, |wal| wal.newest_ns()));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let age = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX).saturating_sub(newest);
-        self.access() != Access::Shared && age.unsigned_abs() < TICK.as_nanos()
+        age.unsigned_abs() >= TICK.as_nanos()
+    }
+
+    /// Whether this is the store that `known` was, changed or not.
+    pub(super) fn same_store(&self, known: &Self) -> bool {
+        match self.access() {
+            Access::Shared => self.main.same_file(&known.main),
+            Access::AtRest | Access::PrivateCopy => self == known,
+        }
+    }
+
+    /// Whether another file was put in the place of `known` while its `-wal` stayed. SQLite cannot tell that they do
+    /// not belong together, and would show the old content.
+    pub(super) fn has_a_wal_of(&self, known: &Self) -> bool {
+        let left = self.wal.is_some_and(|wal| wal.size > 0 && Some(wal) == known.wal);
+        left && !self.main.same_file(&known.main)
     }
 
     /// Whether a connection opened on `self` may go on being used when `now` is on the disk.
@@ -152,14 +171,14 @@ mod tests {
         let path = folder.path().join("store.db");
         std::fs::write(&path, "x").unwrap();
         let fresh = Files::inspect(&path).unwrap();
-        assert!(fresh.may_change_unseen());
+        assert!(!fresh.would_show_a_change());
         let mut old = fresh.clone();
         old.main.modified_ns -= 1_000_000_000;
-        assert!(old.may_change_unseen(), "the modification time can be set by anybody");
+        assert!(!old.would_show_a_change(), "the modification time can be set by anybody");
         old.main.changed_ns -= 1_000_000_000;
-        assert!(!old.may_change_unseen());
-        let shared = Files { wal: Some(fresh.main), shm: true, ..fresh };
-        assert!(!shared.may_change_unseen(), "SQLite's locks see to that");
+        assert!(old.would_show_a_change());
+        let written = Files { wal: Some(fresh.main), ..old };
+        assert!(!written.would_show_a_change(), "the -wal counts as well");
     }
 
     #[test]
@@ -175,5 +194,23 @@ mod tests {
         assert_eq!(access(), Access::PrivateCopy);
         std::fs::write(beside(&path, "-shm"), "x").unwrap();
         assert_eq!(access(), Access::Shared);
+    }
+
+    #[test]
+    fn a_wal_left_by_another_file_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("store.db"), folder.path().join("other.db"));
+        std::fs::write(&path, "x").unwrap();
+        std::fs::write(beside(&path, "-wal"), "x").unwrap();
+        std::fs::write(beside(&path, "-shm"), "x").unwrap();
+        let before = Files::inspect(&path).unwrap();
+        assert!(!Files::inspect(&path).unwrap().has_a_wal_of(&before));
+        std::fs::write(&other, "y").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        let after = Files::inspect(&path).unwrap();
+        assert!(after.has_a_wal_of(&before));
+        assert!(!after.same_store(&before));
+        std::fs::remove_file(beside(&path, "-wal")).unwrap();
+        assert!(!Files::inspect(&path).unwrap().has_a_wal_of(&before));
     }
 }

@@ -1,15 +1,13 @@
 //! Opening a store, and the time limit on what a connection does.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
+use tempfile::TempDir;
 
 use super::super::connect::Neighbour;
 use super::error::Failure;
@@ -23,8 +21,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 const PROGRESS_STEPS: i32 = 20_000;
 
 /// A copy with a `-wal` and no `-shm` is copied once more. Above this size that would be a surprise on somebody's
-/// disk; the message says how to avoid it.
-const LARGEST_PRIVATE_COPY: u64 = 2 << 30;
+/// disk, and would not be done within a poll; the message says how to avoid it.
+const LARGEST_PRIVATE_COPY: u64 = 512 << 20;
 
 /// Characters that mean something in a `file:` URI.
 const URI_SPECIAL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
@@ -45,6 +43,14 @@ impl Opened {
             }
             Access::Shared => (path.to_owned(), "mode=ro", None),
             Access::AtRest => (path.to_owned(), "mode=ro&immutable=1", None),
+            Access::PrivateCopy if neighbour == Neighbour::ThisProcess => {
+                // Reading the file to copy it would drop the locks of a runtime that opens it at this moment.
+                return Err(Failure::new(
+                    FailureReason::Unavailable,
+                    "it has a -wal but no -shm yet. It can be read when the application has opened it; a copy needs its \
+                     -shm, too, or an exporter that is a process of its own",
+                ));
+            }
             Access::PrivateCopy => {
                 let (original, size) = (path.to_owned(), files.total_size());
                 let (path, private) = blocking(move || private_copy(&original, size)).await??;
@@ -109,19 +115,7 @@ pub(super) async fn blocking<T: Send + 'static>(
         .map_err(|error| Failure::new(FailureReason::Other, error.to_string()))
 }
 
-/// A directory of our own, removed on drop.
-struct PrivateDir(PathBuf);
-
-impl Drop for PrivateDir {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "cannot remove a private copy of a store");
-        }
-    }
-}
-
-fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, PrivateDir), Failure> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
+fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, TempDir), Failure> {
     if size > LARGEST_PRIVATE_COPY {
         return Err(Failure::new(
             FailureReason::Unavailable,
@@ -129,29 +123,26 @@ fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, PrivateDir), Failure
              in before copying (sqlite3 FILE 'PRAGMA wal_checkpoint(TRUNCATE)')",
         ));
     }
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let directory = std::env::temp_dir().join(format!("duroxide-exporter-{}-{number}", std::process::id()));
-    let failed = |error: std::io::Error| {
+    let temporary = |error: std::io::Error| {
         Failure::new(
             FailureReason::Unavailable,
             format!(
-                "the copy has a -wal but no -shm, and copying it to {} failed: {error}",
-                directory.display()
+                "it has a -wal but no -shm, and copying it to {} failed: {error}",
+                std::env::temp_dir().display()
             ),
         )
     };
-    // Only for us: the store holds personal data.
-    DirBuilder::new().mode(0o700).create(&directory).map_err(failed)?;
-    let private = PrivateDir(directory.clone());
-    let copy = directory.join("store.db");
     // The new directory is ours: what may not be done is to read the store.
-    let copied = |error: std::io::Error| match error.kind() {
+    let copying = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
             Failure::new(FailureReason::Permission, "the file or its -wal may not be read by this user")
         }
-        _ => failed(error),
+        _ => temporary(error),
     };
-    std::fs::copy(path, &copy).map_err(copied)?;
-    std::fs::copy(beside(path, "-wal"), beside(&copy, "-wal")).map_err(copied)?;
-    Ok((copy, private))
+    // Only for us: the store holds personal data.
+    let directory = tempfile::Builder::new().prefix("duroxide-exporter-").tempdir().map_err(temporary)?;
+    let copy = directory.path().join("store.db");
+    std::fs::copy(path, &copy).map_err(copying)?;
+    std::fs::copy(beside(path, "-wal"), beside(&copy, "-wal")).map_err(copying)?;
+    Ok((copy, directory))
 }

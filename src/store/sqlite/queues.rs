@@ -49,9 +49,11 @@ pub(super) async fn census(
 }
 
 /// A time column in milliseconds: the framework stores integers, or text of whole seconds where a default or an
-/// old version wrote it.
+/// old version wrote it. A repair by hand may leave a fraction, which the framework compares as well.
 fn millis(column: &str) -> String {
-    format!("CASE typeof({column}) WHEN 'text' THEN strftime('%s', {column}) * 1000 ELSE {column} END")
+    format!(
+        "CASE typeof({column}) WHEN 'text' THEN strftime('%s', {column}) * 1000 ELSE CAST({column} AS INTEGER) END"
+    )
 }
 
 /// When a row became visible: it waits since the later of its creation and its visibility.
@@ -80,8 +82,8 @@ async fn orchestrator(
     now_ms: i64,
 ) -> Result<(QueueStats, QueueStats), Failure> {
     let sql = format!(
-        "SELECT state, COUNT(*), MIN(since), MIN(lease_end), \
-                SUM(attempts > (state = {in_flight})), MAX(attempts), timer, SUM(orphan), SUM(leftover) \
+        "SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
+                SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), timer, SUM(orphan), SUM(leftover) \
          FROM ( \
            SELECT {timer} AS timer, \
              CASE WHEN il.locked_until > ?1 AND q.lock_token = il.lock_token THEN {in_flight} \
@@ -91,9 +93,9 @@ async fn orchestrator(
                     ELSE {ready} END \
                   ELSE {delayed} END AS state, \
              {since} AS since, il.locked_until AS lease_end, {attempts} AS attempts, \
-             i.instance_id IS NULL AND NOT {starts} AND NOT EXISTS ( \
-               SELECT 1 FROM orchestrator_queue s \
-               WHERE s.instance_id = q.instance_id AND s.visible_at <= ?1 AND {batch_starts}) AS orphan, \
+             i.instance_id IS NULL AND NOT {starts} AND q.instance_id NOT IN ( \
+               SELECT s.instance_id FROM orchestrator_queue s \
+               WHERE s.visible_at <= ?1 AND {batch_starts}) AS orphan, \
              CASE WHEN i.instance_id IS NOT NULL AND {timer} AND json_valid(q.work_item) THEN \
                COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), 0) OR \
                COALESCE(json_extract(q.work_item, '$.TimerFired.execution_id') <> i.current_execution_id, 0) \
@@ -135,8 +137,8 @@ async fn worker(
     // Before 0.1.5 a worker row was visible from its creation on.
     let visible = if schema.worker_visible_at { "q.visible_at" } else { "0" };
     let sql = format!(
-        "SELECT state, COUNT(*), MIN(since), MIN(lease_end), \
-                SUM(attempts > (state = {in_flight})), MAX(attempts), activity, CAST(tag AS BLOB) \
+        "SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
+                SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), activity, CAST(tag AS BLOB) \
          FROM ( \
            SELECT CASE \
                WHEN q.lock_token IS NOT NULL AND (q.locked_until > ?1 OR q.locked_until IS NULL) THEN {in_flight} \

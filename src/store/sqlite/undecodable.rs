@@ -61,49 +61,48 @@ impl Seen {
             // An older state was restored into the same file.
             *self = Self::default();
         }
-        self.look_again(connection, table).await?;
+        if !self.bad.is_empty() {
+            let ids = serde_json::to_string(&self.bad.keys().collect::<Vec<_>>()).unwrap_or_default();
+            let mut still_bad = BTreeMap::new();
+            let condition = "id IN (SELECT value FROM json_each(?))";
+            decode(connection, table, condition, ids, |id, bad| {
+                still_bad.extend(bad.map(|timer| (id, timer)))
+            })
+            .await?;
+            self.bad = still_bad;
+        }
         if newest > self.last_id {
-            let new =
-                undecodable(connection, table, "id > CAST(? AS INTEGER)", self.last_id.to_string()).await?;
-            self.bad.extend(new);
+            let after = self.last_id.to_string();
+            // Row by row: what was decoded before a failure need not be decoded again.
+            decode(connection, table, "id > CAST(? AS INTEGER)", after, |id, bad| {
+                self.bad.extend(bad.map(|timer| (id, timer)));
+                self.last_id = id;
+            })
+            .await?;
             self.last_id = newest;
         }
         Ok(())
     }
-
-    async fn look_again(
-        &mut self,
-        connection: &mut SqliteConnection,
-        table: &'static str,
-    ) -> Result<(), Failure> {
-        if self.bad.is_empty() {
-            return Ok(());
-        }
-        let ids = serde_json::to_string(&self.bad.keys().collect::<Vec<_>>()).unwrap_or_default();
-        let condition = "id IN (SELECT value FROM json_each(?))";
-        self.bad = undecodable(connection, table, condition, ids).await?;
-        Ok(())
-    }
 }
 
-/// The undecodable rows among those that fulfil `condition`, which has one parameter.
-async fn undecodable(
+/// Decodes the rows that fulfil `condition`, which has one parameter, in the order of their ids. `each` is told the
+/// id and, of an undecodable row, whether it is in the timer queue.
+async fn decode(
     connection: &mut SqliteConnection,
     table: &'static str,
     condition: &'static str,
     parameter: String,
-) -> Result<BTreeMap<i64, bool>, Failure> {
+    mut each: impl FnMut(i64, Option<bool>) + Send,
+) -> Result<(), Failure> {
     let sql = format!(
-        "SELECT id, CAST(work_item AS BLOB), typeof(work_item) = 'text' FROM {table} WHERE {condition}"
+        "SELECT id, CAST(work_item AS BLOB), typeof(work_item) = 'text' FROM {table} WHERE {condition} ORDER BY id"
     );
-    let mut bad = BTreeMap::new();
     let mut rows = sqlx::query(&sql).bind(parameter).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         let item: Option<Vec<u8>> = row.try_get(1)?;
         let item = item.unwrap_or_default();
-        if !row.try_get::<bool, _>(2)? || serde_json::from_slice::<WorkItem>(&item).is_err() {
-            bad.insert(row.try_get(0)?, item.starts_with(super::queues::TIMER_PREFIX.as_bytes()));
-        }
+        let good = row.try_get::<bool, _>(2)? && serde_json::from_slice::<WorkItem>(&item).is_ok();
+        each(row.try_get(0)?, (!good).then(|| item.starts_with(super::queues::TIMER_PREFIX.as_bytes())));
     }
-    Ok(bad)
+    Ok(())
 }

@@ -80,7 +80,10 @@ impl Program {
     pub fn serve_in(&self, wrapper: &[&str], url: &str, flags: &[&str]) -> Sidecar {
         let mut command = self.command(wrapper);
         command.arg("serve").arg("--store").arg(format!("{STORE}={url}"));
-        command.args(["--web.listen-address", "127.0.0.1:0", "--poll-interval", "100ms"]).args(flags);
+        command.args(["--web.listen-address", "127.0.0.1:0"]).args(flags);
+        if !flags.contains(&"--poll-interval") {
+            command.args(["--poll-interval", "100ms"]);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Arc::new(Mutex::new(String::new()));

@@ -9,6 +9,8 @@
     reason = "tests fail loudly"
 )]
 
+mod beside;
+mod idle;
 mod locked;
 mod past;
 mod replaced;

@@ -22,7 +22,7 @@ struct Poll(Probe);
 
 impl Poll {
     async fn of(url: &str) -> Self {
-        Self(Probe::open(url).await.unwrap())
+        Self(Probe::sidecar(url).await.unwrap())
     }
 
     async fn now(&mut self) -> Series {

@@ -89,3 +89,37 @@ async fn an_unreadable_work_item_stalls_all_activities_and_is_undecodable() {
     assert_eq!(of_queue(&free, "duroxide_queue_undecodable_messages", "worker"), 0.0);
     exporter.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_stalled_by_thousands_of_orphans_is_still_read() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let _store = workload::open(&path).await;
+    // For one instance that nobody started: were each compared with all others, no poll would ever end.
+    let orphans = r#"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+        INSERT INTO orchestrator_queue (instance_id, work_item, visible_at)
+        SELECT 'nobody', '{"ExternalRaised":{"instance":"nobody","name":"Approval","data":"' || i || '"}}', 1000 FROM n"#;
+    scenarios::sql::execute(&path, orphans).await;
+    let exporter = Running::start(&path).await;
+    let series = exporter.fresh_scrape().await;
+    assert_eq!(of_queue(&series, "duroxide_queue_orphan_messages", "orchestrator"), 50_000.0);
+    exporter.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_with_a_fraction_takes_no_numbers_away() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let store = workload::open(&path).await;
+    // What an operator leaves who repairs a row with `unixepoch('subsec') * 1000`.
+    let client = Client::new(store.clone());
+    client.start_orchestration("mended", "Hello", "x").await.unwrap();
+    scenarios::sql::execute(&path, "UPDATE orchestrator_queue SET visible_at = visible_at - 5000.25").await;
+
+    let exporter = Running::start(&path).await;
+    let series = exporter.fresh_scrape().await;
+    assert_eq!(of_queue(&series, "duroxide_queue_fetchable_messages", "orchestrator"), 1.0);
+    let item = store.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap();
+    assert_eq!(item.expect("the framework hands it out").0.instance, "mended");
+    exporter.stop().await;
+}

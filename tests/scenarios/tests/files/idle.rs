@@ -1,0 +1,41 @@
+//! Between two polls nothing is held: whoever owns the store can do with it what they could without us.
+
+use std::{fs, time::Duration};
+
+use scenarios::{disk, files::Scratch, scrape::wait_for, sidecar::Program, sql, target::up, workload};
+use sqlx::{Connection as _, Row as _};
+
+const BUILT: &str = env!("CARGO_BIN_EXE_sidecar");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_ends_folds_its_wal_in() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let provider = workload::open(&path).await;
+    workload::queue_without_runtime(&provider).await;
+    let program = Program::new(BUILT);
+    // Polled before and not again before the test is over: what is looked at is the time between two polls.
+    let exporter = program.serve_in(&[], &format!("sqlite:{}", path.display()), &["--poll-interval", "1h"]);
+    wait_for("the first poll", async || (up(&exporter.target().scrape().await) == 1.0).then_some(())).await;
+
+    provider.get_pool().close().await;
+    assert!(!disk::part(&path, "-wal").exists(), "the last connection to close did not fold the -wal in");
+    assert!(fs::metadata(&path).unwrap().len() > 4096, "the store's content is not in its main file");
+    let mut owner = sql::connect(&path).await;
+    let mode = sqlx::query("PRAGMA journal_mode = DELETE").fetch_one(&mut owner).await.unwrap();
+    assert_eq!(mode.get::<String, _>(0), "delete", "the owner cannot change the journal mode");
+    owner.close().await.unwrap();
+    assert!(exporter.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stalled_poll_interval_does_not_keep_the_process() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let _provider = workload::open(&path).await;
+    let program = Program::new(BUILT);
+    let exporter = program.serve_in(&[], &format!("sqlite:{}", path.display()), &["--poll-interval", "1h"]);
+    let began = std::time::Instant::now();
+    assert!(exporter.terminate().success());
+    assert!(began.elapsed() < Duration::from_secs(10), "it waited for the next poll");
+}
