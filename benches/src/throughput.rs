@@ -80,6 +80,9 @@ async fn half(exporter: Option<&Path>) -> anyhow::Result<Half> {
     }
     let (began, cpu) = (Instant::now(), cpu_seconds()?);
     let options = RuntimeOptions {
+        // More dispatchers lock each other out on SQLite and back off for up to seconds: noise, and no more throughput.
+        orchestration_concurrency: 1,
+        worker_concurrency: 1,
         dispatcher_min_poll_interval: Duration::from_millis(10),
         observability: ObservabilityConfig { log_level: "off".to_owned(), ..Default::default() },
         ..Default::default()

@@ -16,7 +16,8 @@ const PAUSE_FACTOR: u32 = 9;
 /// After a failed poll the pause ends here: a store that is well again is to be seen soon.
 const LONGEST_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// A source interrupts itself at its limit; one that does not answer even then is dropped this much later.
+/// A source interrupts itself at its limit; one that does not answer even then is dropped this much later (or, under a
+/// shorter limit, when that has passed once more).
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How a poller works.
@@ -78,13 +79,16 @@ impl Poller {
         let taken_at = SystemTime::now();
         let began = Instant::now();
         let limit = self.settings.timeout;
-        let read = match tokio::time::timeout(limit.saturating_add(GRACE), self.source.census(limit)).await {
-            Ok(read) => read,
-            Err(_elapsed) => Err(SourceError::new(
-                FailureReason::Timeout,
-                format!("no answer within {limit:?}: the store or its file system hangs"),
-            )),
-        };
+        let read =
+            match tokio::time::timeout(limit.saturating_add(GRACE.min(limit)), self.source.census(limit))
+                .await
+            {
+                Ok(read) => read,
+                Err(_elapsed) => Err(SourceError::new(
+                    FailureReason::Timeout,
+                    format!("no answer within {limit:?}: the store or its file system hangs"),
+                )),
+            };
         let took = began.elapsed();
         let failure = read.as_ref().err().map(|error| error.reason);
         match read {
