@@ -13,7 +13,30 @@ pub(crate) fn source(url: &StoreUrl, neighbour: Neighbour) -> Box<dyn Source> {
             Box::new(super::sqlite::SqliteSource::new(path.clone(), *replica, neighbour))
         }
         #[cfg(not(feature = "sqlite"))]
-        StoreUrl::Sqlite { .. } => Box::new(crate::source::NotBuilt { feature: "sqlite" }),
+        StoreUrl::Sqlite { path: _, replica: _ } => {
+            let _ = neighbour;
+            Box::new(NotBuilt { feature: "sqlite" })
+        }
+    }
+}
+
+/// Stands for a backend that was left out of this build.
+#[cfg(not(feature = "sqlite"))]
+struct NotBuilt {
+    feature: &'static str,
+}
+
+#[cfg(not(feature = "sqlite"))]
+#[async_trait::async_trait]
+impl Source for NotBuilt {
+    async fn census(
+        &mut self,
+        _limit: std::time::Duration,
+    ) -> Result<crate::source::Census, crate::source::SourceError> {
+        Err(crate::source::SourceError::new(
+            crate::labels::FailureReason::Unsupported,
+            format!("this build cannot read such a store: its feature `{}` is off", self.feature),
+        ))
     }
 }
 
