@@ -114,7 +114,7 @@ impl Settings {
                 && path.len() > 1
                 && path.chars().all(|c| c.is_ascii_graphic() && !"?#".contains(c)),
             "web.telemetry-path",
-            "must be a path that begins with / and has no query (example: /metrics)",
+            "must be a path below /, which itself is the page for people, without query (example: /metrics)",
         );
         let taken = ["/livez", "/readyz", "/-/healthy", "/-/ready"];
         require(

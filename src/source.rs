@@ -47,29 +47,29 @@ impl SourceError {
     pub(crate) fn advice(&self) -> &'static str {
         match self.reason {
             FailureReason::Unavailable => {
-                "check the path or address. The application creates the store when it first starts; the exporter never does"
+                "Check the path or address. The application creates the store when it first starts; the exporter never does."
             }
             FailureReason::Permission => {
-                "let the exporter's user read the store. For a SQLite file that includes the -wal and -shm files beside it \
-                 and every directory above"
+                "Let the exporter's user read the store. For a SQLite file that includes the -wal and -shm files beside it \
+                 and every directory above."
             }
             FailureReason::Schema => {
-                "point the URL at the database that duroxide uses; start the application once so that it creates or migrates \
-                 its tables"
+                "Point the URL at the database that duroxide uses; start the application once so that it creates or migrates \
+                 its tables."
             }
             FailureReason::Corrupt => {
-                "check that the path is that of the store. If it is a copy, make it again with SQLite's .backup or VACUUM INTO: copying the files of a live store \
-                 tears them. Otherwise run PRAGMA integrity_check"
+                "Check that the path is that of the store. If it is a copy, make it again with SQLite's .backup or VACUUM INTO: copying the files of a live store \
+                 tears them. Otherwise run PRAGMA integrity_check."
             }
             FailureReason::Locked => {
-                "somebody keeps readers out, perhaps a VACUUM or a backup; try again when it has ended"
+                "Somebody keeps readers out, perhaps a VACUUM or a backup; try again when it has ended."
             }
             FailureReason::Timeout => {
-                "give it more time with --poll-timeout, or look at what keeps the store busy"
+                "Give it more time with --poll-timeout, or look at what keeps the store busy."
             }
-            FailureReason::Replaced => "the store was replaced during the read; try again",
-            FailureReason::Unsupported => "this backend does not offer what is needed here",
-            FailureReason::Other => "the log has more with --log.level=debug",
+            FailureReason::Replaced => "The store was replaced during the read; try again.",
+            FailureReason::Unsupported => "This backend does not offer what is needed here.",
+            FailureReason::Other => "The exporter goes on trying; the message above is all that is known.",
         }
     }
 }

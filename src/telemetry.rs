@@ -92,6 +92,22 @@ impl Telemetry {
         self.series_dropped.with_label_values(&[family]).inc_by(dropped);
     }
 
+    /// User and system time of this process. The library's own collector counts whole seconds, of which no rate can
+    /// be made. `None` where the operating system does not tell.
+    pub(crate) fn cpu_seconds() -> Option<f64> {
+        #[cfg(target_os = "linux")]
+        {
+            let stat = procfs::process::Process::myself().and_then(|process| process.stat()).ok()?;
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "ticks of a hundredth of a second stay far below 2^53"
+            )]
+            Some((stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64)
+        }
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
     /// All values, by metric name.
     pub(crate) fn gather(&self) -> HashMap<String, MetricFamily> {
         let _one_at_a_time = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);

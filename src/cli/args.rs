@@ -102,7 +102,7 @@ fn command() -> clap::Command {
                 .about("Opens every store once, read-only, and says what it is or what is wrong")
                 .after_help(
                     "Takes the flags of serve too, so that check in place of serve judges a whole command line.\n\n\
-                     Exit code: 0 when every store is fine, 1 when one is not, 64 for mistakes in usage or configuration.",
+                     Exit code: 0 when every store can be read, 1 when one cannot, 64 for mistakes in usage or configuration.",
                 ),
         )
         .subcommand(

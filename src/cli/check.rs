@@ -49,6 +49,8 @@ struct Facts<'a> {
     queues: Option<Vec<QueueReport>>,
     /// What this store does not have, in words, with what is absent from the metrics because of it.
     missing: Vec<&'static str>,
+    /// What will not move by itself, in words.
+    warnings: Vec<String>,
 }
 
 /// One queue.
@@ -71,7 +73,7 @@ pub(super) fn check(readings: &[Reading], output: Output, style: Style) -> Resul
             let mut text: String = report.stores.iter().map(|store| store.render(style)).collect();
             match (report.stores.len(), failed) {
                 (1, _) => {}
-                (all, 0) => text.push_str(&format!("All {all} stores are fine.\n")),
+                (all, 0) => text.push_str(&format!("All {all} stores are readable.\n")),
                 (all, failed) => text.push_str(&format!("{failed} of {all} stores cannot be read.\n")),
             }
             text
@@ -101,7 +103,7 @@ impl<'a> StoreReport<'a> {
         if let Some(facts) = facts {
             facts.lines(&mut lines);
         }
-        let verdict = if *ok { "fine" } else { "FAILED" };
+        let verdict = if *ok { "readable" } else { "FAILED" };
         let mut text = format!("{}\n", style.heading(&format!("{store}: {verdict}")));
         for (title, line) in lines {
             text.push_str(&format!("  {title:<12}  {}\n", text::harmless(&line)));
@@ -138,12 +140,22 @@ impl<'a> Facts<'a> {
             instances,
             queues,
             missing: missing(census),
+            warnings: super::queues::warnings(census),
         }
     }
 
     fn lines(&self, lines: &mut Vec<(&'static str, String)>) {
-        let Self { backend, schema, mode, last_replay_age_seconds, size_bytes, instances, queues, missing } =
-            self;
+        let Self {
+            backend,
+            schema,
+            mode,
+            last_replay_age_seconds,
+            size_bytes,
+            instances,
+            queues,
+            missing,
+            warnings,
+        } = self;
         let age =
             last_replay_age_seconds.map(|age| format!(", newest change {} ago", text::age_of_seconds(age)));
         lines.push(("backend", format!("{backend}, {}{}", mode.as_str(), age.unwrap_or_default())));
@@ -172,6 +184,9 @@ impl<'a> Facts<'a> {
         }
         for missing in missing {
             lines.push(("missing", (*missing).to_owned()));
+        }
+        for warning in warnings {
+            lines.push(("warning", warning.clone()));
         }
     }
 }
@@ -207,7 +222,7 @@ mod tests {
         assert_eq!(exit, Exit::Failure);
         assert_eq!(
             text,
-            "orders: fine
+            "orders: readable
   url           sqlite:/data/orders.db
   backend       sqlite, replica, newest change 1m30s ago
   schema        20251230000000
@@ -217,11 +232,14 @@ mod tests {
   worker        25 messages, 13 fetchable
   timer         17 messages, 0 fetchable
   missing       worker sessions: the schema is older than they are; duroxide_sessions is absent
+  warning       2 orphan messages in the orchestrator queue: the instance does not exist, and nothing that waits would start it. In a SQLite store such a message, once it is due, holds up all orchestrations (a queue event excepted); start an instance of that id, or delete the row.
+  warning       1 message in the worker queue cannot be decoded: written by a newer version of the framework, or damaged. It blocks all behind it; mend or delete the row.
+  warning       1 message in the worker queue with a lease that is over, the oldest for 31s: whoever held it died or hangs. The framework hands such messages out again.
 
 billing: FAILED
   url           sqlite:/data/billing.db
   error         no such file (unavailable)
-  do            check the path or address. The application creates the store when it first starts; the exporter never does
+  do            Check the path or address. The application creates the store when it first starts; the exporter never does.
 
 1 of 2 stores cannot be read.
 "

@@ -10,7 +10,7 @@ use super::read::{Failure, Reading};
 use super::text::{self, Style};
 use super::{Error, Exit};
 use crate::labels::{MessageState, Queue};
-use crate::source::{ActivityBacklog, Census, QueueStats};
+use crate::source::{ActivityBacklog, Census, Mode, QueueStats};
 
 /// The JSON of `queues`. Names are an interface: fields may be added, not renamed.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,10 @@ struct StoreReport<'a> {
 struct Queues<'a> {
     /// The moment states and ages refer to, in seconds since the Unix epoch: the store's clock.
     now_unix_seconds: f64,
+    /// `live`, or `replica`: then the moment above is that of the copy's newest change.
+    mode: Mode,
+    /// Replicas: age of the newest change; otherwise null.
+    last_replay_age_seconds: Option<f64>,
     /// Empty when the backend does not tell.
     queues: Vec<QueueReport>,
     /// Instances with fetchable orchestrator work; null when not known.
@@ -81,6 +85,11 @@ struct ActivityReport<'a> {
     oldest_ready_age_seconds: Option<f64>,
 }
 
+/// What will not move by itself in a store, in words.
+pub(super) fn warnings(census: &Census) -> Vec<String> {
+    Queues::new(census).warnings
+}
+
 /// The report and the exit code.
 pub(super) fn queues(readings: &[Reading], output: Output, style: Style) -> Result<(String, Exit), Error> {
     let report = Report { stores: readings.iter().map(StoreReport::new).collect() };
@@ -119,6 +128,8 @@ impl<'a> Queues<'a> {
         });
         Self {
             now_unix_seconds: text::seconds(now),
+            mode: census.store.mode,
+            last_replay_age_seconds: census.store.last_replay_age_ms.map(text::seconds),
             warnings: reports.iter().flat_map(QueueReport::warnings).collect(),
             queues: reports,
             ready_instances: detail.map(|detail| detail.ready_instances),
@@ -155,6 +166,7 @@ impl QueueReport {
         }
     }
 
+    /// What will not move by itself, in words.
     fn warnings(&self) -> Vec<String> {
         let queue = self.queue;
         let mut warnings = Vec::new();
@@ -162,13 +174,20 @@ impl QueueReport {
             let orphans = text::plural(self.orphans, "orphan message", "orphan messages");
             warnings.push(format!(
                 "{orphans} in the {queue} queue: the instance does not exist, and nothing that waits would start it. In a \
-                 SQLite store such a message holds up all orchestrations; start an instance of that id, or delete the row."
+                 SQLite store such a message, once it is due, holds up all orchestrations (a queue event excepted); start an \
+                 instance of that id, or delete the row."
             ));
         }
         if self.undecodable > 0 {
             let messages = text::plural(self.undecodable, "message", "messages");
             warnings.push(format!(
-                "{messages} in the {queue} queue cannot be decoded: written by a newer version of the framework, or damaged."
+                "{messages} in the {queue} queue cannot be decoded: written by a newer version of the framework, or \
+                 damaged. {}",
+                if queue == Queue::Worker {
+                    "It blocks all behind it; mend or delete the row."
+                } else {
+                    "The framework drops such a message when it comes upon it."
+                }
             ));
         }
         let expired = self.messages.as_ref().map_or(0, |states| states.lease_expired);
@@ -176,7 +195,7 @@ impl QueueReport {
             let messages = text::plural(expired, "message", "messages");
             let since = self
                 .oldest_expired_lease_age_seconds
-                .map(|age| format!(" for {}", text::age_of_seconds(age)));
+                .map(|age| format!(", the oldest for {}", text::age_of_seconds(age)));
             warnings.push(format!(
                 "{messages} in the {queue} queue with a lease that is over{}: whoever held it died or hangs. The framework \
                  hands such messages out again.",
@@ -225,18 +244,20 @@ mod tests {
         assert_eq!(exit, Exit::Failure);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "orders");
-        assert_eq!(lines[1], "                        orchestrator  worker  timer");
-        assert_eq!(lines[2], "  ready                            3      12      0");
-        assert_eq!(lines[8], "  oldest ready                  2.1s   4m12s      -");
-        assert_eq!(lines[9], "  oldest expired lease             -     31s      -");
-        assert_eq!(lines[15], "  activity  tag  fetchable  delayed  in flight  lease expired  oldest ready");
-        assert_eq!(lines[16], "  Charge24  gpu         24        1          0              0           24s");
-        assert_eq!(lines[36], "  … and 5 more; --output json lists all");
+        assert_eq!(lines[1], "  a copy, as of its newest change 1m30s ago");
+        assert_eq!(lines[2], "                        orchestrator  worker  timer");
+        assert_eq!(lines[3], "  ready                            3      12      0");
+        assert_eq!(lines[9], "  oldest ready                  2.1s   4m12s      -");
+        assert_eq!(lines[10], "  oldest expired lease             -     31s      -");
+        assert_eq!(lines[19], "  activity  tag  fetchable  delayed  in flight  lease expired  oldest ready");
+        assert_eq!(lines[20], "  Charge24  gpu         24        1          0              0           24s");
+        assert_eq!(lines[40], "  … and 5 more; --output json lists all");
         let warnings: Vec<&&str> = lines.iter().filter(|line| line.starts_with("  warning: ")).collect();
         assert!(warnings[0].contains("2 orphan messages in the orchestrator queue"), "{warnings:?}");
         assert!(warnings[1].contains("1 message in the worker queue cannot be decoded"), "{warnings:?}");
-        assert!(warnings[2].contains("with a lease that is over for 31s"), "{warnings:?}");
-        assert!(text.ends_with("the exporter never does\n"), "{text}");
+        assert!(warnings[1].contains("blocks all behind it"), "{warnings:?}");
+        assert!(warnings[2].contains("with a lease that is over, the oldest for 31s"), "{warnings:?}");
+        assert!(text.ends_with("the exporter never does.\n"), "{text}");
     }
 
     #[test]

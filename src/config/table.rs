@@ -106,7 +106,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value_name: "LEVEL",
         default: Some("info"),
         example: "info",
-        help: "error, warn, info, debug or trace; or directives such as warn,sqlx=debug",
+        help: "error, warn, info, debug or trace; or directives such as warn,duroxide_exporter=debug",
         repeatable: false,
         serve_only: false,
     },

@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use crate::labels::{FailureReason, InstanceStatus, LeaseState, MessageState, Queue};
+
 /// Definition of one metric.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Metric {
@@ -124,7 +126,7 @@ catalogue! {
     QUEUE_OLDEST_EXPIRED_LEASE_AGE = Gauge "duroxide.queue.oldest_expired_lease_age" Unit::Seconds, ["store", "queue"],
         "How long ago the oldest expired lease ran out. 0 when none is expired. Grows when a worker died and no other takes over.";
     QUEUE_ENQUEUED = Counter "duroxide.queue.enqueued" MESSAGE, ["store", "queue"],
-        "Messages ever put on the queue, from the table's own sequence: exact, also for rows that came and went between two polls. queue=orchestrator includes timers.";
+        "Messages ever put on the queue, from the table's own sequence: exact, also for rows that came and went between two polls. queue=orchestrator includes timers, which have no series of their own.";
     QUEUE_DEQUEUED = Counter "duroxide.queue.dequeued" MESSAGE, ["store", "queue"],
         "Messages ever removed from the queue: enqueued minus those still there. queue=orchestrator includes timers.";
     QUEUE_RETRYING_MESSAGES = Gauge "duroxide.queue.retrying_messages" MESSAGE, ["store", "queue"],
@@ -142,7 +144,7 @@ catalogue! {
     ACTIVITY_QUEUE_MESSAGES = Gauge "duroxide.activity.queue.messages" MESSAGE, ["store", "activity", "tag", "state"],
         "Rows of the worker queue by activity and routing tag. An activity whose tag no worker serves stays ready for ever.";
     ACTIVITY_QUEUE_OLDEST_READY_AGE = Gauge "duroxide.activity.queue.oldest_ready_age" Unit::Seconds, ["store", "tag"],
-        "How long the oldest fetchable message of the tag has been waiting since it became visible. 0 when none waits.";
+        "How long the oldest fetchable message of the tag, whatever its activity, has been waiting since it became visible. 0 when none waits.";
 
     // ---- locks
     INSTANCE_LOCKS = Gauge "duroxide.instance_locks" Unit::Count("lock"), ["store", "state"],
@@ -221,5 +223,23 @@ pub fn markdown() -> String {
             metric.help.replace('|', "\\|"),
         );
     }
+    page.push_str("\n## Label values\n\n| label | values |\n|---|---|\n");
+    for (label, values) in [
+        ("`queue`", values(Queue::ALL, Queue::as_str)),
+        ("`state` of messages", values(MessageState::ALL, MessageState::as_str)),
+        ("`state` of locks and sessions", values(LeaseState::ALL, LeaseState::as_str)),
+        ("`status`", values(InstanceStatus::ALL, InstanceStatus::as_str)),
+        ("`reason`", values(FailureReason::ALL, FailureReason::as_str)),
+    ] {
+        let _ = writeln!(page, "| {label} | {values} |");
+    }
+    page.push_str(
+        "\nNames out of a store (orchestration, version, activity, tag) are cut after 200 characters; what exceeds \
+         `--metrics.max-label-values` is under `other`. A name that left the store stays as 0 for ten minutes.\n",
+    );
     page
+}
+
+fn values<T: Copy>(all: &[T], text: impl Fn(T) -> &'static str) -> String {
+    all.iter().map(|value| format!("`{}`", text(*value))).collect::<Vec<_>>().join(", ")
 }

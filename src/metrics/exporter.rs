@@ -11,15 +11,14 @@ use super::catalogue::{
 };
 use super::{Builder, Family, Metric, Sample, Value};
 use crate::observe::{CappedFamilies, View};
-use crate::telemetry::Names;
+use crate::telemetry::{Names, Telemetry};
 
 /// Metrics whose values are kept in the registry of `telemetry`.
-const GATHERED: [&Metric; 11] = [
+const GATHERED: [&Metric; 10] = [
     &POLL_DURATION,
     &POLLS,
     &POLL_FAILURES,
     &SERIES_DROPPED,
-    &PROCESS_CPU,
     &PROCESS_OPEN_FDS,
     &PROCESS_MAX_FDS,
     &PROCESS_VIRTUAL_MEMORY,
@@ -54,6 +53,11 @@ pub(super) fn families(view: &View, all: &mut Vec<Family>) {
         if let Some(family) = gathered.remove(&metric.prometheus_name()) {
             all.push(convert(metric, &family));
         }
+    }
+    if let Some(seconds) = Telemetry::cpu_seconds() {
+        let mut cpu = Builder::new(&PROCESS_CPU);
+        cpu.push([], seconds);
+        all.push(cpu.finish());
     }
     let mut build = Builder::new(&BUILD_INFO);
     build.push([&Arc::from(env!("CARGO_PKG_VERSION"))], 1.0);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::fold::{Dropped, Folder};
 use super::view::{Snapshot, StoreWriter};
 use crate::labels::FailureReason;
-use crate::source::{Source, SourceError};
+use crate::source::{Mode, Source, SourceError, StoreFacts};
 use crate::telemetry::Telemetry;
 
 /// A poll that took long is followed by a pause this many times as long: the load on a store that has become
@@ -49,8 +49,15 @@ pub(crate) struct Poller {
     settings: PollerSettings,
     telemetry: Arc<Telemetry>,
     folder: Folder,
-    /// The last failure that was logged: the same one is not logged at every poll.
-    logged: Option<String>,
+    /// What was logged last: the same is not logged at every poll.
+    logged: Option<Logged>,
+}
+
+/// How a poll ended, as the log tells it.
+#[derive(Debug, PartialEq, Eq)]
+enum Logged {
+    Read(Mode),
+    Failed(String),
 }
 
 impl Poller {
@@ -95,7 +102,7 @@ impl Poller {
             Ok(census) => {
                 let (snapshot, dropped) = self.folder.fold(census, taken_at, Instant::now());
                 self.count_dropped(dropped);
-                self.log_recovery(&snapshot);
+                self.log_success(&snapshot, took);
                 self.writer.good(snapshot);
             }
             Err(error) => {
@@ -122,19 +129,31 @@ impl Poller {
 
     fn log_failure(&mut self, error: &SourceError) {
         let SourceError { reason, message } = error;
-        let advice = error.advice();
-        if self.logged.as_ref() == Some(message) {
+        let now = Logged::Failed(message.clone());
+        if self.logged.as_ref() == Some(&now) {
             tracing::debug!(store = %self.name, %reason, "poll failed again: {message}");
-            return;
+        } else {
+            tracing::warn!(store = %self.name, %reason, "poll failed: {message}. {}", error.advice());
+            self.logged = Some(now);
         }
-        tracing::warn!(store = %self.name, %reason, "poll failed: {message}. {advice}");
-        self.logged = Some(message.clone());
     }
 
-    fn log_recovery(&mut self, snapshot: &Snapshot) {
-        if self.logged.take().is_some() {
-            tracing::info!(store = %self.name, mode = snapshot.census.store.mode.as_str(), "polls succeed again");
+    fn log_success(&mut self, snapshot: &Snapshot, took: Duration) {
+        let StoreFacts { backend, schema, mode, .. } = &snapshot.census.store;
+        tracing::debug!(store = %self.name, ?took, mode = mode.as_str(), "polled");
+        let now = Logged::Read(*mode);
+        if self.logged.as_ref() == Some(&now) {
+            return;
         }
+        tracing::info!(store = %self.name, backend, schema, mode = mode.as_str(), "store is read");
+        if *mode == Mode::Replica {
+            tracing::info!(
+                store = %self.name,
+                "read as a copy: states and ages are those of its newest change. If it is the live store of an \
+                 application that is stopped, add ?replica=false to its URL"
+            );
+        }
+        self.logged = Some(now);
     }
 }
 

@@ -107,7 +107,11 @@ impl Connections {
             }
         };
         if tokio::time::timeout(timeout, all).await.is_err() {
-            tracing::warn!(cut_off = tasks.len(), ?timeout, "requests in flight did not end in time");
+            tracing::warn!(
+                cut_off = tasks.len(),
+                timeout = timeout.as_secs_f64(),
+                "requests in flight did not end in time"
+            );
         }
         tasks.shutdown().await;
     }

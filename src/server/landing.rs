@@ -117,24 +117,25 @@ impl Page {
             self.put(format_args!("<p class=\"soft\">This store does not tell its queues.</p>\n"));
             return;
         };
-        self.put(format_args!("<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">queue</th>"));
+        self.put(format_args!(
+            "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">queue</th>\
+             <th scope=\"col\">fetchable</th><th scope=\"col\">oldest waits</th>"
+        ));
         for state in MessageState::ALL {
             self.put(format_args!("<th scope=\"col\">{}</th>", state.as_str().replace('_', " ")));
         }
-        self.put(format_args!(
-            "<th scope=\"col\">fetchable</th><th scope=\"col\">oldest waits</th></tr></thead>\n<tbody>\n"
-        ));
+        self.put(format_args!("</tr></thead>\n<tbody>\n"));
         for queue in Queue::ALL {
             let stats = queues.queue(*queue);
             self.put(format_args!("<tr><th scope=\"row\">{queue}</th>"));
-            for state in MessageState::ALL {
-                self.cell(stats.messages.map(|_| stats.in_state(*state)));
-            }
             self.cell(stats.fetchable);
             // By the store's clock, as of the poll: what the metric of that name says.
             self.cell(
                 stats.oldest_ready_since_ms.map(|since| Span(millis(census.now_ms.saturating_sub(since)))),
             );
+            for state in MessageState::ALL {
+                self.cell(stats.messages.map(|_| stats.in_state(*state)));
+            }
             self.put(format_args!("</tr>\n"));
         }
         self.put(format_args!("</tbody>\n</table></div>\n"));

@@ -270,7 +270,7 @@ async fn the_landing_page_shows_stores_and_escapes_what_they_say() {
         "href=\"./m&quot;&lt;x&gt;\"",
         "last good poll, <strong>1 min 3",
         "sqlite, live, schema <bdi>0018_sessions</bdi>",
-        "<th scope=\"row\">worker</th><td>4711</td><td>0</td><td>0</td><td>0</td><td>0</td><td>4711</td><td>1 min 30 s</td>",
+        "<th scope=\"row\">worker</th><td>4711</td><td>1 min 30 s</td><td>4711</td><td>0</td><td>0</td><td>0</td><td>0</td>",
         "<th scope=\"row\">timer</th><td>–</td>",
         env!("CARGO_PKG_VERSION"),
     ] {

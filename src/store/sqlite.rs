@@ -53,6 +53,9 @@ pub(crate) struct SqliteSource {
 struct Known {
     /// The files as they were last found.
     files: Option<Files>,
+    /// A runtime was seen at work on this very file: it is no copy, even when that runtime has ended cleanly and
+    /// left the file alone. Its backlog goes on growing old.
+    live: bool,
     schema: Option<Schema>,
     undecodable: Undecodable,
     /// The last instance census and the files it was taken from: it holds for as long as they do not change.
@@ -103,9 +106,11 @@ impl SqliteSource {
                 ));
             }
             if !files.same_store(known) {
-                self.known = Known::default();
+                let live = self.known.live && files.same_file(known);
+                self.known = Known { live, ..Known::default() };
             }
         }
+        self.known.live |= files.access() == Access::Shared;
         self.known.files = Some(files.clone());
         Ok(())
     }
@@ -125,7 +130,7 @@ impl SqliteSource {
         let read = match self.connection(&files).await {
             Ok(mut opened) => {
                 opened.limit(Instant::now() + limit);
-                let replica = self.replica.unwrap_or_else(|| files.access() != Access::Shared);
+                let replica = self.replica.unwrap_or(!self.known.live);
                 let read = self.known.read(&mut opened, replica, &files).await;
                 match (&read, files.access()) {
                     (Ok(_), Access::AtRest | Access::PrivateCopy) => self.open = Some(opened),
@@ -137,7 +142,7 @@ impl SqliteSource {
         };
         // A copy is read without locks: what was read while somebody wrote it means nothing, nor does an error.
         if !files.still_fit(&self.look().await?) {
-            self.known = Known { files: self.known.files.take(), ..Known::default() };
+            self.known = Known { files: self.known.files.take(), live: self.known.live, ..Known::default() };
             return Err(Failure::new(
                 FailureReason::Replaced,
                 "the file was replaced or changed while it was being read",

@@ -83,6 +83,12 @@ impl StoreUrl {
         if path.is_empty() {
             return Err(UrlError(format!("sqlite: needs the path of a file (example: {EXAMPLE})")));
         }
+        if path.contains("=sqlite:") {
+            return Err(UrlError(format!(
+                "these are several stores in one: give each its own --store, or separate them by white space in the \
+                 environment (example: {EXAMPLE})"
+            )));
+        }
         if path.contains(":memory:") {
             return Err(UrlError(
                 "an in-memory database belongs to its own process; give the path of a file".into(),
@@ -100,6 +106,7 @@ impl StoreUrl {
             match pair.split_once('=') {
                 Some(("replica", "true" | "1" | "yes")) => replica = Some(true),
                 Some(("replica", "false" | "0" | "no")) => replica = Some(false),
+                Some(("replica", _)) => return Err(UrlError("replica has to be true or false".into())),
                 // From the application's own URL; how we open is decided by what lies on the disk.
                 Some(("mode" | "cache" | "immutable" | "vfs", _)) => {}
                 _ => {
@@ -154,6 +161,8 @@ mod tests {
             ("=sqlite:/x", "store name"),
             ("x=mysql://h/db", "unknown store scheme \"mysql\""),
             ("sqlite:", "path"),
+            ("a=sqlite:/a,b=sqlite:/b", "several stores"),
+            ("sqlite:/a?replica=maybe", "true or false"),
             ("sqlite::memory:", "in-memory"),
             ("sqlite:/a%00b", "NUL"),
             ("sqlite:/a%ff", "UTF-8"),

@@ -122,7 +122,7 @@ fn check_of_a_missing_file_says_what_to_do() {
     let (code, out, err) = run(&["check", "--store", &url]);
     assert_eq!(code, 1, "{out}{err}");
     assert!(out.starts_with("orders: FAILED\n"), "{out}");
-    assert!(out.contains("(unavailable)\n  do            check the path"), "{out}");
+    assert!(out.contains("(unavailable)\n  do            Check the path"), "{out}");
 
     let (code, out, _) = run(&["queues", "--store", &url, "--output", "json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();

@@ -18,6 +18,10 @@ impl StoreReport<'_> {
         if let Some(census) = census {
             text.push_str(&style.heading(store));
             text.push('\n');
+            if let Some(age) = census.last_replay_age_seconds {
+                let age = text::age_of_seconds(age);
+                text.push_str(&format!("  a copy, as of its newest change {age} ago\n"));
+            }
             text.push_str(&census.table());
             text.push_str(&census.activity_table());
             if !census.warnings.is_empty() {
@@ -63,7 +67,10 @@ impl Queues<'_> {
         row("max attempts", &known(|queue| queue.max_attempts));
         row("orphans", &known(|queue| queue.orphans));
         row("undecodable", &known(|queue| queue.undecodable));
-        table.render()
+        row("left over", &known(|queue| queue.leftovers));
+        let ready =
+            self.ready_instances.map(|ready| format!("\n  instances with work to hand out: {ready}\n"));
+        table.render() + &ready.unwrap_or_default()
     }
 
     fn activity_table(&self) -> String {
@@ -74,7 +81,7 @@ impl Queues<'_> {
         let mut table = Table::new(2, &["activity", "tag"], numbers);
         for row in activities.iter().take(MOST_ACTIVITIES) {
             table.row([
-                row.activity.to_owned(),
+                if row.activity.is_empty() { "(undecodable)".to_owned() } else { row.activity.to_owned() },
                 row.tag.unwrap_or("-").to_owned(),
                 row.fetchable.to_string(),
                 row.messages.delayed.to_string(),

@@ -111,6 +111,11 @@ impl Files {
         age.unsigned_abs() >= TICK.as_nanos()
     }
 
+    /// Whether the main file is the one of `known`, changed or not.
+    pub(super) fn same_file(&self, known: &Self) -> bool {
+        self.main.same_file(&known.main)
+    }
+
     /// Whether this is the store that `known` was, changed or not.
     pub(super) fn same_store(&self, known: &Self) -> bool {
         match self.access() {

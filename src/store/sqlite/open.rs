@@ -125,10 +125,11 @@ fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, TempDir), Failure> {
     }
     let temporary = |error: std::io::Error| {
         Failure::new(
-            FailureReason::Unavailable,
+            FailureReason::Other,
             format!(
-                "it has a -wal but no -shm, and copying it to {} failed: {error}",
-                std::env::temp_dir().display()
+                "it has a -wal but no -shm, and copying it to {} failed ({}): set TMPDIR to a directory with room for it",
+                std::env::temp_dir().display(),
+                error.kind()
             ),
         )
     };

@@ -3,6 +3,9 @@
 //! The states are those of DESIGN: what the provider hands out is exactly ready + lease_expired. On SQLite the
 //! orchestrator's lease is the instance lock; a row's own token alone means nothing (abandoning never clears it).
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -26,7 +29,7 @@ pub(super) async fn census(
     undecodable: &mut Undecodable,
     now_ms: i64,
 ) -> Result<QueueCensus, Failure> {
-    let (mut orchestrator, mut timer) = orchestrator(connection, schema, now_ms).await?;
+    let (mut orchestrator, mut timer) = orchestrator(connection, now_ms).await?;
     let (mut worker, activities) = worker(connection, schema, now_ms).await?;
     let bad = undecodable.count(connection).await?;
     orchestrator.undecodable = bad.orchestrator;
@@ -78,7 +81,6 @@ fn state(state: MessageState) -> usize {
 /// The orchestrator table: its rows without and with timers.
 async fn orchestrator(
     connection: &mut SqliteConnection,
-    schema: &Schema,
     now_ms: i64,
 ) -> Result<(QueueStats, QueueStats), Failure> {
     let sql = format!(
@@ -92,7 +94,7 @@ async fn orchestrator(
                     WHEN q.lock_token = il.lock_token THEN {lease_expired} \
                     ELSE {ready} END \
                   ELSE {delayed} END AS state, \
-             {since} AS since, il.locked_until AS lease_end, {attempts} AS attempts, \
+             {since} AS since, il.locked_until AS lease_end, q.attempt_count AS attempts, \
              i.instance_id IS NULL AND NOT {starts} AND q.instance_id NOT IN ( \
                SELECT s.instance_id FROM orchestrator_queue s \
                WHERE s.visible_at <= ?1 AND {batch_starts}) AS orphan, \
@@ -112,7 +114,6 @@ async fn orchestrator(
         ready = state(MessageState::Ready),
         delayed = state(MessageState::Delayed),
         since = since("q.created_at", "q.visible_at"),
-        attempts = if schema.orchestrator_attempts { "q.attempt_count" } else { "0" },
         starts = starts("q.work_item"),
         batch_starts = starts("s.work_item"),
     );
@@ -145,7 +146,7 @@ async fn worker(
                WHEN {visible} <= ?1 THEN CASE \
                  WHEN q.lock_token IS NOT NULL THEN {lease_expired} ELSE {ready} END \
                ELSE {delayed} END AS state, \
-             {since} AS since, q.locked_until AS lease_end, {attempts} AS attempts, \
+             {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
              {activity} AS activity, {tag} AS tag \
            FROM worker_queue q) \
          GROUP BY state, activity, tag",
@@ -154,12 +155,11 @@ async fn worker(
         ready = state(MessageState::Ready),
         delayed = state(MessageState::Delayed),
         since = since("q.created_at", visible),
-        attempts = if schema.worker_attempts { "q.attempt_count" } else { "0" },
         activity = text::sql_json_prefix("q.work_item", "$.ActivityExecute.name"),
         tag = if schema.worker_tag { text::sql_prefix("q.tag") } else { "NULL".to_owned() },
     );
     let mut worker = empty();
-    let mut activities = Vec::new();
+    let mut activities: BTreeMap<(Arc<str>, Arc<str>), ActivityBacklog> = BTreeMap::new();
     // Row by row: there may be as many groups as there are messages.
     let mut rows = sqlx::query(&sql).bind(now_ms).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
@@ -167,18 +167,21 @@ async fn worker(
         group.add_to(&mut worker);
         let activity: Option<Vec<u8>> = row.try_get(6)?;
         let tag: Option<Vec<u8>> = row.try_get(7)?;
-        let mut messages = [0; 5];
-        if let Some(cell) = messages.get_mut(group.state.index()) {
-            *cell = group.count;
+        let activity = activity.map_or_else(|| "".into(), |name| text::json_name(&name));
+        let tag = tag.map_or_else(|| "".into(), |name| text::name(&name));
+        let backlog =
+            activities.entry((activity, tag)).or_insert_with_key(|(activity, tag)| ActivityBacklog {
+                activity: Arc::clone(activity),
+                tag: Arc::clone(tag),
+                messages: [0; 5],
+                oldest_ready_since_ms: None,
+            });
+        if let Some(cell) = backlog.messages.get_mut(group.state.index()) {
+            *cell += group.count;
         }
-        activities.push(ActivityBacklog {
-            activity: activity.map_or_else(|| "".into(), |name| text::json_name(&name)),
-            tag: tag.map_or_else(|| "".into(), |name| text::name(&name)),
-            messages,
-            oldest_ready_since_ms: group.waiting_since(),
-        });
+        backlog.oldest_ready_since_ms = earliest(backlog.oldest_ready_since_ms, group.waiting_since());
     }
-    Ok((worker, activities))
+    Ok((worker, activities.into_values().collect()))
 }
 
 /// One row of either statement: the rows of one state.

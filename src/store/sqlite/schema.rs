@@ -16,20 +16,21 @@ pub(super) struct Schema {
     cookie: i64,
     /// Newest migration, or empty for a store that was created without migrations.
     pub(super) migration: String,
-    pub(super) orchestrator_attempts: bool,
-    pub(super) worker_attempts: bool,
     pub(super) worker_visible_at: bool,
     pub(super) worker_tag: bool,
     pub(super) sessions: bool,
 }
 
-/// Tables without which nothing can be said, with the columns that are read. All are in the first migration.
+/// Tables without which nothing can be said, with the columns that are read. All are there since duroxide 0.1.2.
 const REQUIRED: &[(&str, &[&str])] = &[
     ("instances", &["instance_id", "orchestration_name", "orchestration_version", "current_execution_id"]),
     ("executions", &["instance_id", "execution_id", "status"]),
     ("history", &["event_data", "created_at"]),
-    ("orchestrator_queue", &["id", "instance_id", "work_item", "visible_at", "lock_token", "created_at"]),
-    ("worker_queue", &["id", "work_item", "lock_token", "locked_until", "created_at"]),
+    (
+        "orchestrator_queue",
+        &["id", "instance_id", "work_item", "visible_at", "lock_token", "created_at", "attempt_count"],
+    ),
+    ("worker_queue", &["id", "work_item", "lock_token", "locked_until", "created_at", "attempt_count"]),
     ("sqlite_sequence", &["name", "seq"]),
     ("instance_locks", &["instance_id", "lock_token", "locked_until", "locked_at"]),
 ];
@@ -93,8 +94,6 @@ impl Schema {
         Ok(Self {
             cookie,
             migration,
-            orchestrator_attempts: has("orchestrator_queue", "attempt_count"),
-            worker_attempts: has("worker_queue", "attempt_count"),
             worker_visible_at: has("worker_queue", "visible_at"),
             worker_tag: has("worker_queue", "tag"),
             sessions: has("sessions", "locked_until"),

@@ -2,8 +2,20 @@
 
 use std::{fs, time::Duration};
 
-use scenarios::{disk, files::Scratch, scrape::wait_for, sidecar::Program, sql, target::up, workload};
+use scenarios::{
+    disk,
+    exporter::STORE,
+    files::Scratch,
+    scrape::wait_for,
+    series::{Series, key},
+    sidecar::Program,
+    sql,
+    target::up,
+    workload,
+};
 use sqlx::{Connection as _, Row as _};
+
+use crate::assert_live;
 
 const BUILT: &str = env!("CARGO_BIN_EXE_sidecar");
 
@@ -25,6 +37,33 @@ async fn a_runtime_that_ends_folds_its_wal_in() {
     let mode = sqlx::query("PRAGMA journal_mode = DELETE").fetch_one(&mut owner).await.unwrap();
     assert_eq!(mode.get::<String, _>(0), "delete", "the owner cannot change the journal mode");
     owner.close().await.unwrap();
+    assert!(exporter.terminate().success());
+}
+
+/// The application is stopped on a backlog: exactly then nobody may believe that nothing waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_seen_live_stays_live_when_its_runtime_ends() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let provider = workload::open(&path).await;
+    workload::queue_without_runtime(&provider).await;
+    let program = Program::new(BUILT);
+    let exporter = program.serve(&format!("sqlite:{}", path.display()));
+    let target = exporter.target();
+    target.fresh_scrape().await;
+
+    // Nothing happens in it for a minute, then its runtime ends cleanly.
+    sql::execute(&path, "UPDATE orchestrator_queue SET visible_at = visible_at - 60000, created_at = datetime(created_at, '-60 seconds')").await;
+    provider.get_pool().close().await;
+    assert!(!disk::part(&path, "-wal").exists(), "the runtime left the file alone");
+    let told = assert_live("stopped on a backlog", &path, async || target.fresh_scrape().await).await;
+    let age = |series: &Series| {
+        series
+            [&key("duroxide_queue_oldest_ready_age_seconds", &[("store", STORE), ("queue", "orchestrator")])]
+    };
+    assert!(age(&told) >= 60.0, "what waits is a minute old, not {} s", age(&told));
+    let later = target.fresh_scrape().await;
+    assert!(age(&later) > age(&told), "the age stands still at {} s", age(&told));
     assert!(exporter.terminate().success());
 }
 

@@ -153,7 +153,7 @@ async fn a_file_that_may_not_be_read_is_down_with_a_message_that_helps() {
         let sidecar = program.serve(&place.url());
         let down = sidecar.target().down().await;
         assert_eq!(down.reason, "permission", "{what}: {down:?}");
-        assert!(down.message.contains("let the exporter's user read"), "{what}: {down:?}");
+        assert!(down.message.contains("Let the exporter's user read"), "{what}: {down:?}");
         let check = program.check(&place.url());
         let said = String::from_utf8_lossy(&check.stdout).into_owned();
         assert_eq!(check.status.code(), Some(1), "{what}: check says\n{said}");

@@ -15,16 +15,16 @@ use crate::{assert_copy, past};
 
 /// What is wrong, the reason told, words of the message.
 const CASES: [(&str, &str, &[&str]); 10] = [
-    ("missing", "unavailable", &["there is no such file", "check the path"]),
-    ("a directory", "unavailable", &["not a file", "check the path"]),
-    ("a pipe", "unavailable", &["not a file", "check the path"]),
+    ("missing", "unavailable", &["there is no such file", "Check the path"]),
+    ("a directory", "unavailable", &["not a file", "Check the path"]),
+    ("a pipe", "unavailable", &["not a file", "Check the path"]),
     ("empty", "schema", &["empty", "no store has been created"]),
     ("a text", "corrupt", &["not a SQLite database", "make it again"]),
     ("noise under a valid header", "corrupt", &["integrity_check"]),
-    ("another database", "schema", &["not a duroxide store", "point the URL at"]),
-    ("no instance_locks", "schema", &["lacks instance_locks.", "point the URL at"]),
-    ("no status", "schema", &["lacks executions.status", "point the URL at"]),
-    ("a link to nowhere", "unavailable", &["there is no such file", "check the path"]),
+    ("another database", "schema", &["not a duroxide store", "Point the URL at"]),
+    ("no instance_locks", "schema", &["lacks instance_locks.", "Point the URL at"]),
+    ("no status", "schema", &["lacks executions.status", "Point the URL at"]),
+    ("a link to nowhere", "unavailable", &["there is no such file", "Check the path"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
