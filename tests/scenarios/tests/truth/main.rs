@@ -9,6 +9,7 @@
 )]
 
 mod everything;
+mod facts;
 mod framework;
 mod killed;
 mod stalled;
