@@ -5,8 +5,9 @@
 //! The file is only ever opened by SQLite itself: closing a descriptor of our own would drop the locks that an
 //! embedding application's runtime holds in the same process.
 //!
-//! Rooms: `files` decides how the file can be opened, `open` opens it, `schema` probes the columns, `queues`
-//! and `instances` count, `clock` finds the moment a copy is from, `error` says what went wrong.
+//! Rooms: `files` decides how the file can be opened, `open` opens it, `schema` probes the columns, `queues`,
+//! `undecodable` and `instances` count, `text` brings names out of SQL, `clock` finds the moment a copy is from, `error`
+//! says what went wrong.
 
 mod clock;
 mod error;

@@ -114,7 +114,7 @@ async fn a_time_with_a_fraction_takes_no_numbers_away() {
     // What an operator leaves who repairs a row with `unixepoch('subsec') * 1000`.
     let client = Client::new(store.clone());
     client.start_orchestration("mended", "Hello", "x").await.unwrap();
-    scenarios::sql::execute(&path, "UPDATE orchestrator_queue SET visible_at = visible_at - 5000.25").await;
+    scenarios::sql::execute(&path, "UPDATE orchestrator_queue SET visible_at = visible_at - 0.25, created_at = datetime(created_at, '-1 hour')").await;
 
     let exporter = Running::start(&path).await;
     let series = exporter.fresh_scrape().await;
