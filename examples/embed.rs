@@ -42,7 +42,7 @@ impl InMemory {
 #[async_trait::async_trait]
 impl ManagementAPI for InMemory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new([Capability::Metrics, Capability::QueueDepths])
+        Capabilities::new([Capability::Metrics, Capability::QueueDepths, Capability::ExactQueueDepths])
     }
 
     async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo, ManagementError> {

@@ -1,6 +1,8 @@
 //! The command line: arguments in, text out, an exit code back.
 //!
-//! `args` declares flags and commands from the table of settings; one file a command; `read` takes one census of every store for the one-shot commands; `text` lays out what people read.
+//! `args` declares flags and commands from the table of settings; one file a command; `read` takes one census of
+//! every store for the one-shot commands; `instances` asks one store through the `ManagementAPI`; `text` lays out
+//! what people read.
 //! Results go to the writer that is passed in, log lines to standard error. Nothing here knows SQL or HTTP, and
 //! nothing ends the process: `main` does.
 
@@ -10,17 +12,21 @@ use std::io::{self, Write};
 use crate::app::{RunError, StartError};
 use crate::config::{self, Config, Environment, FileInput, Inputs, Mistake};
 use crate::logging;
+use crate::management::Timestamp;
 
 mod args;
 mod check;
+mod completions;
 #[cfg(test)]
 mod fixture;
+mod instances;
 mod queues;
 mod read;
 mod serve;
 mod text;
 
 use args::{Command, Request};
+use instances::Terminal;
 use text::Style;
 
 /// What a run of the program was given, and where its output goes.
@@ -91,11 +97,25 @@ pub fn run(process: Process<'_>) -> Result<Exit, Error> {
     let Process { args, environment, out, err, out_is_terminal, err_is_terminal } = process;
     let (out_style, err_style) =
         (Style::new(out_is_terminal, &environment), Style::new(err_is_terminal, &environment));
+    let typed = args.clone();
+    let width = text::width(out_is_terminal, &environment);
     let exit = match args::parse(args) {
+        Ok(Request { command: Command::Completions(shell), .. }) => {
+            print(out, &completions::script(shell, &mut args::offered())).map(|()| Exit::Fine)
+        }
         Ok(request) => match configure(&request, environment) {
             Ok(config) => {
                 logging::start(&config, err_style.is_bold());
-                execute(&request, config, out, out_style)
+                let terminal = Terminal {
+                    out: &mut *out,
+                    err: &mut *err,
+                    style: out_style,
+                    err_style,
+                    width,
+                    typed: &typed,
+                    now: Timestamp::now(),
+                };
+                execute(request.command, config, terminal)
             }
             Err(mistakes) => print_mistakes(err, &request, &mistakes),
         },
@@ -118,17 +138,20 @@ pub fn flags_markdown() -> String {
     config::markdown()
 }
 
-fn execute(request: &Request, config: Config, out: &mut dyn Write, style: Style) -> Result<Exit, Error> {
-    match request.command {
+fn execute(command: Command, config: Config, terminal: Terminal<'_>) -> Result<Exit, Error> {
+    match command {
         Command::Serve => serve::serve(config).map(|()| Exit::Fine),
         Command::Check(output) => {
-            let (text, exit) = check::check(&read::all(config)?, output, style)?;
-            print(out, &text).map(|()| exit)
+            let (text, exit) = check::check(&read::all(config)?, output, terminal.style)?;
+            print(terminal.out, &text).map(|()| exit)
         }
         Command::Queues(output) => {
-            let (text, exit) = queues::queues(&read::all(config)?, output, style)?;
-            print(out, &text).map(|()| exit)
+            let (text, exit) = queues::queues(&read::all(config)?, output, terminal.style)?;
+            print(terminal.out, &text).map(|()| exit)
         }
+        Command::Instances(asked) => instances::instances(&asked, config, terminal),
+        // Was carried out before there was a configuration.
+        Command::Completions(_) => Ok(Exit::Fine),
     }
 }
 

@@ -18,7 +18,7 @@ mod parse;
 mod suggest;
 mod table;
 
-pub(crate) use duration::format as format_duration;
+pub(crate) use duration::{format as format_duration, parse as parse_duration};
 pub(crate) use layers::{Environment, Given, file_path};
 pub(crate) use listen::system_resolver;
 pub(crate) use load::{FileInput, Inputs, load};

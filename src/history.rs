@@ -3,6 +3,8 @@
 //! An event is an envelope, a type and the rest. Types and fields that this version does not know are kept, not
 //! refused: a newer framework must not blind us.
 
+mod failure;
+
 use serde::{Deserialize, Serialize};
 
 /// One history event, as stored.
@@ -25,6 +27,10 @@ pub struct Event {
     /// Its type, for example `ActivityScheduled`.
     #[serde(rename = "type")]
     pub event_type: String,
+    /// Why the stored text could not be decoded. Then what is above comes from the row's columns as far as they
+    /// tell, and `fields` is empty.
+    #[serde(default, rename = "$undecodable", skip_serializing_if = "Option::is_none")]
+    pub undecodable: Option<String>,
     /// Everything else.
     #[serde(flatten)]
     pub fields: serde_json::Map<String, serde_json::Value>,
@@ -38,6 +44,16 @@ impl Event {
     pub fn decode(json: &str) -> Result<Self, DecodeError> {
         serde_json::from_str(json).map_err(|error| DecodeError::from_json(&error))
     }
+
+    /// A field that is a text.
+    pub(crate) fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.as_str()
+    }
+
+    /// A field that is a whole number.
+    pub(crate) fn number(&self, field: &str) -> Option<u64> {
+        self.fields.get(field)?.as_u64()
+    }
 }
 
 impl TryFrom<&Event> for duroxide::Event {
@@ -45,6 +61,9 @@ impl TryFrom<&Event> for duroxide::Event {
 
     /// The framework's own event; fails for types that the linked framework does not know.
     fn try_from(event: &Event) -> Result<Self, Self::Error> {
+        if event.undecodable.is_some() {
+            return Err(DecodeError { class: "undecodable in the store", line: 0, column: 0 });
+        }
         serde_json::to_value(event)
             .and_then(serde_json::from_value)
             .map_err(|error| DecodeError::from_json(&error))
@@ -93,6 +112,15 @@ mod tests {
         let event = Event::decode(&FIRED.replace("TimerFired", "FromTheFuture")).unwrap();
         assert_eq!(event.fields["fire_at_ms"], 1_795_408_935_942_u64);
         assert!(duroxide::Event::try_from(&event).is_err());
+    }
+
+    #[test]
+    fn fields_are_read_as_what_they_are() {
+        let event = Event::decode(&FIRED.replace('}', r#","name":"n","no_number":-1}"#)).unwrap();
+        assert_eq!(event.text("name"), Some("n"));
+        assert_eq!(event.number("fire_at_ms"), Some(1_795_408_935_942));
+        assert_eq!([event.text("fire_at_ms"), event.text("missing")], [None; 2]);
+        assert_eq!([event.number("name"), event.number("no_number"), event.number("missing")], [None; 3]);
     }
 
     #[test]

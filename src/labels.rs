@@ -101,6 +101,57 @@ impl InstanceStatus {
 }
 
 label_enum! {
+    /// Status of one execution.
+    ExecutionStatus {
+        /// Not finished.
+        Running = "running",
+        /// Finished with an output.
+        Completed = "completed",
+        /// Finished with an error, cancellation included.
+        Failed = "failed",
+        /// Finished by beginning anew; its instance runs on.
+        ContinuedAsNew = "continued_as_new",
+        /// A status this version does not know.
+        Unknown = "unknown",
+    }
+}
+
+impl ExecutionStatus {
+    /// Maps the framework's text.
+    pub fn from_framework(status: Option<&str>) -> Self {
+        match status {
+            Some("Running") => Self::Running,
+            Some("Completed") => Self::Completed,
+            Some("Failed") => Self::Failed,
+            Some("ContinuedAsNew") => Self::ContinuedAsNew,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+label_enum! {
+    /// Why an execution or an activity failed, from the event's details, never from the words of its message.
+    FailureKind {
+        /// The application said so.
+        Application = "application",
+        /// Cancelled on request.
+        Cancelled = "cancelled",
+        /// The code panicked.
+        Panicked = "panicked",
+        /// The code no longer matches the history.
+        Nondeterminism = "nondeterminism",
+        /// Another mistake of the deployment: a handler or version nobody registered (old frameworks only).
+        Configuration = "configuration",
+        /// The store or the runtime failed.
+        Infrastructure = "infrastructure",
+        /// Tried too often.
+        Poison = "poison",
+        /// The details are missing, damaged or newer than this version.
+        Unknown = "unknown",
+    }
+}
+
+label_enum! {
     /// State of a lease (instance lock, worker session).
     LeaseState {
         /// Still valid.

@@ -4,6 +4,7 @@
 //! The crate is a binary, `duroxide-exporter`, and this library:
 //!
 //! - [`ManagementAPI`]: watching and administering workflows, apart from the runtime's `Provider`;
+//! - [`Client`]: the framework's client with guards, and the calls of a [`ManagementAPI`] beside it;
 //! - [`Exporter`] (feature `exporter`): the exporter embedded in an application.
 //!
 //! # How it is built
@@ -34,6 +35,7 @@ exporter.run(async { let _ = tokio::signal::ctrl_c().await; }).await?;
 "#
 )]
 
+mod client;
 mod history;
 mod labels;
 mod management;
@@ -55,9 +57,17 @@ mod observe;
 mod output;
 #[cfg(feature = "exporter")]
 mod server;
-#[cfg(feature = "exporter")]
+#[cfg(any(feature = "exporter", feature = "sqlite"))]
+#[cfg_attr(
+    not(feature = "exporter"),
+    expect(dead_code, unused_imports, reason = "without the exporter nobody takes a census")
+)]
 mod source;
-#[cfg(feature = "exporter")]
+#[cfg(any(feature = "exporter", feature = "sqlite"))]
+#[cfg_attr(
+    not(feature = "exporter"),
+    expect(dead_code, unused_imports, reason = "without the exporter nobody takes a census")
+)]
 mod store;
 #[cfg(feature = "exporter")]
 mod telemetry;
@@ -67,12 +77,20 @@ pub mod testing;
 
 #[cfg(feature = "exporter")]
 pub use app::{Exporter, ExporterBuilder, RunError, StartError};
+pub use client::Client;
 pub use history::{DecodeError, Event};
-pub use labels::{FailureReason, InstanceStatus, LeaseState, MessageState, Queue};
-pub use management::{
-    Capabilities, Capability, ExecutionInfo, InstanceExport, InstanceFilter, InstanceInfo, ManagementAPI,
-    ManagementError, Page, PageRequest, PurgeReport, QueueDepths, SearchResults, SystemMetrics, Timeline,
-    TimelineEntry, TimelineKind,
+pub use labels::{
+    ExecutionStatus, FailureKind, FailureReason, InstanceStatus, LeaseState, MessageState, Queue,
 };
+pub use management::{
+    Capabilities, Capability, ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceGroup,
+    InstanceInfo, InstanceTree, ManagementAPI, ManagementError, Page, PageRequest, ParseTimestampError,
+    ProviderManagement, PurgeReport, PurgeRequest, QueueDepths, SearchField, SearchHit, SearchQuery,
+    SearchResults, SystemMetrics, Timeline, TimelineBuilder, TimelineEntry, TimelineKind, TimelineOutcome,
+    TimelineParent, Timestamp,
+};
+
 #[cfg(feature = "exporter")]
 pub use metrics::{CATALOGUE, Kind, Metric, Unit, markdown as metrics_markdown};
+#[cfg(any(feature = "exporter", feature = "sqlite"))]
+pub use store::{UrlError, connect};

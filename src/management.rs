@@ -8,27 +8,54 @@
 //! [`ManagementError::Unsupported`]: an empty list or a zero would be a lie. What a backend offers is declared
 //! in its [`Capabilities`].
 
+#[macro_use]
+mod delegate;
+
+mod capability;
 mod error;
-mod types;
+mod instance;
+mod page;
+mod provider;
+mod purge;
+#[cfg(feature = "exporter")]
+pub(crate) mod redact;
+mod search;
+mod time;
+mod timeline;
+mod totals;
 
+pub use capability::{Capabilities, Capability};
 pub use error::ManagementError;
-pub use types::{
-    Capabilities, Capability, ExecutionInfo, InstanceExport, InstanceFilter, InstanceInfo, Page, PageRequest,
-    PurgeReport, QueueDepths, SearchResults, SystemMetrics, Timeline, TimelineEntry, TimelineKind,
+pub(crate) use error::quoted;
+pub use instance::{
+    ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceGroup, InstanceInfo, InstanceTree,
 };
+pub use page::{Page, PageRequest};
+pub use provider::ProviderManagement;
+pub(crate) use provider::from_provider;
+pub use purge::{PurgeReport, PurgeRequest};
+pub use search::{SearchField, SearchHit, SearchQuery, SearchResults};
+pub use time::{ParseTimestampError, Timestamp};
+pub use timeline::{Timeline, TimelineBuilder, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent};
+pub use totals::{QueueDepths, SystemMetrics};
 
-use std::time::{Duration, SystemTime};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::history::Event;
 
 /// Result of a management call.
 pub(crate) type Result<T, E = ManagementError> = std::result::Result<T, E>;
 
+/// Entries a default method asks for at once.
+const STEP: usize = 1000;
+
 /// Watching and administering the workflows of one store.
 ///
-/// Object safe; used as `Arc<dyn ManagementAPI>`. All methods but [`get_instance_info`](Self::get_instance_info)
-/// have a default that answers [`ManagementError::Unsupported`], so an implementation offers what it can and
-/// new methods break nobody.
+/// Object safe; used as `Arc<dyn ManagementAPI>`. Every method but
+/// [`get_instance_info`](Self::get_instance_info) has a default: made of other methods where they suffice,
+/// otherwise the answer [`ManagementError::Unsupported`]. So an implementation offers what it can, and new methods
+/// break nobody.
 #[async_trait::async_trait]
 pub trait ManagementAPI: Send + Sync {
     /// What this implementation offers. The default derives nothing: only `get_instance_info`.
@@ -42,6 +69,9 @@ pub trait ManagementAPI: Send + Sync {
     }
 
     /// Instances that match `filter`, newest first, a page at a time.
+    ///
+    /// # Errors
+    /// [`ManagementError::InvalidArgument`] for a page key that is none of this list's.
     async fn list_instances_filtered(
         &self,
         filter: InstanceFilter,
@@ -51,9 +81,35 @@ pub trait ManagementAPI: Send + Sync {
         Err(ManagementError::unsupported("list_instances_filtered"))
     }
 
-    /// Instances whose id, orchestration name or custom status contains `query`. Bounded in time; says when partial.
-    async fn search_instances(&self, query: &str, limit: usize) -> Result<SearchResults> {
-        let _ = (query, limit);
+    /// How many instances match `filter`, by orchestration, version and status. The default reads the whole list.
+    async fn count_instances(&self, filter: InstanceFilter) -> Result<InstanceCounts> {
+        let mut groups: BTreeMap<_, u64> = BTreeMap::new();
+        let mut request = PageRequest::first(STEP);
+        loop {
+            let page = self.list_instances_filtered(filter.clone(), request).await?;
+            for instance in page.items {
+                let InstanceInfo { orchestration_name, orchestration_version, status, .. } = instance;
+                *groups.entry((orchestration_name, orchestration_version, status)).or_default() += 1;
+            }
+            let Some(next) = page.next else { break };
+            request = PageRequest::first(STEP).after(next);
+        }
+        let group = |((orchestration_name, orchestration_version, status), count)| InstanceGroup {
+            orchestration_name,
+            orchestration_version,
+            status,
+            count,
+        };
+        Ok(InstanceCounts { groups: groups.into_iter().map(group).collect(), partial: false })
+    }
+
+    /// Instances whose id, orchestration name or custom status contains a text. Bounded in time; says when partial.
+    ///
+    /// # Errors
+    /// [`ManagementError::InvalidArgument`] for an empty text; [`ManagementError::Unsupported`] for payloads where
+    /// only the rest can be searched.
+    async fn search_instances(&self, query: SearchQuery) -> Result<SearchResults> {
+        let _ = query;
         Err(ManagementError::unsupported("search_instances"))
     }
 
@@ -63,33 +119,74 @@ pub trait ManagementAPI: Send + Sync {
     /// [`ManagementError::NotFound`] when there is none with this id.
     async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo>;
 
-    /// The executions of an instance, oldest first.
-    async fn list_executions(&self, instance: &str) -> Result<Vec<ExecutionInfo>> {
+    /// The tree that an instance belongs to, from its root down.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotFound`] when there is no such instance.
+    async fn get_instance_tree(&self, instance: &str) -> Result<InstanceTree> {
         let _ = instance;
+        Err(ManagementError::unsupported("get_instance_tree"))
+    }
+
+    /// The executions of an instance, newest first, a page at a time.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotFound`] when there is no such instance.
+    async fn list_executions(&self, instance: &str, page: PageRequest) -> Result<Page<ExecutionInfo>> {
+        let _ = (instance, page);
         Err(ManagementError::unsupported("list_executions"))
     }
 
     /// The id of the newest execution of an instance.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotFound`] when there is no such instance.
     async fn latest_execution_id(&self, instance: &str) -> Result<u64> {
         Ok(self.get_instance_info(instance).await?.current_execution_id)
     }
 
-    /// The history of one execution, in event order.
-    async fn read_execution(&self, instance: &str, execution_id: u64) -> Result<Vec<Event>> {
-        let _ = (instance, execution_id);
+    /// The history of one execution, in event order, a page at a time. An event that cannot be decoded is there,
+    /// marked, and hides no other.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotFound`] when there is no such instance or execution.
+    async fn read_execution(
+        &self,
+        instance: &str,
+        execution_id: u64,
+        page: PageRequest,
+    ) -> Result<Page<Event>> {
+        let _ = (instance, execution_id, page);
         Err(ManagementError::unsupported("read_execution"))
     }
 
     /// Status, output and times of one execution.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotFound`] when there is no such instance or execution.
     async fn get_execution_metadata(&self, instance: &str, execution_id: u64) -> Result<ExecutionInfo> {
         let _ = (instance, execution_id);
         Err(ManagementError::unsupported("get_execution_metadata"))
     }
 
-    /// What one execution did when: activities, timers, waits, children.
+    /// What one execution did when: activities, timers, waits, children. The default reads its history.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotFound`] when there is no such instance or execution.
     async fn get_execution_timeline(&self, instance: &str, execution_id: u64) -> Result<Timeline> {
-        let _ = (instance, execution_id);
-        Err(ManagementError::unsupported("get_execution_timeline"))
+        let mut timeline = Timeline::builder(instance, execution_id);
+        let mut request = PageRequest::first(STEP);
+        loop {
+            let page = self
+                .read_execution(instance, execution_id, request)
+                .await
+                .map_err(|error| error.asked_for("get_execution_timeline"))?;
+            for event in &page.items {
+                timeline.push(event);
+            }
+            let Some(next) = page.next else { return Ok(timeline.finish()) };
+            request = PageRequest::first(STEP).after(next);
+        }
     }
 
     /// Totals of the store.
@@ -102,17 +199,49 @@ pub trait ManagementAPI: Send + Sync {
         Err(ManagementError::unsupported("get_queue_depths"))
     }
 
-    /// Deletes trees of instances whose every member finished before `older_than`. With `dry_run`, says what a
-    /// real run would delete and deletes nothing.
-    async fn purge_completed(&self, older_than: SystemTime, dry_run: bool) -> Result<PurgeReport> {
-        let _ = (older_than, dry_run);
+    /// Deletes trees of instances whose every member ended before a time, or says which it would delete.
+    ///
+    /// # Errors
+    /// [`ManagementError::ReadOnly`] on a replica. A tree that could not be deleted is no error but part of the
+    /// report.
+    async fn purge_completed(&self, request: PurgeRequest) -> Result<PurgeReport> {
+        let _ = request;
         Err(ManagementError::unsupported("purge_completed"))
     }
 
-    /// One instance with all its executions and their histories.
+    /// One instance with all its executions and their histories, in memory. The default reads page by page, so
+    /// that what changes meanwhile may be there in part.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotFound`] when there is no such instance.
     async fn export_instance(&self, instance: &str) -> Result<InstanceExport> {
-        let _ = instance;
-        Err(ManagementError::unsupported("export_instance"))
+        let unsupported = |error: ManagementError| error.asked_for("export_instance");
+        let info = self.get_instance_info(instance).await?;
+        let mut executions = Vec::new();
+        let mut request = PageRequest::first(STEP);
+        loop {
+            let page = self.list_executions(instance, request).await.map_err(unsupported)?;
+            executions.extend(page.items);
+            let Some(next) = page.next else { break };
+            request = PageRequest::first(STEP).after(next);
+        }
+        executions.reverse();
+        let mut history = Vec::with_capacity(executions.len());
+        for execution in &executions {
+            let mut events = Vec::new();
+            let mut request = PageRequest::first(STEP);
+            loop {
+                let page = self
+                    .read_execution(instance, execution.execution_id, request)
+                    .await
+                    .map_err(unsupported)?;
+                events.extend(page.items);
+                let Some(next) = page.next else { break };
+                request = PageRequest::first(STEP).after(next);
+            }
+            history.push(events);
+        }
+        Ok(InstanceExport { instance: info, executions, history })
     }
 
     /// How old the data of the next answer may be; `None` when the store is read live.

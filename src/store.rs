@@ -8,4 +8,6 @@ mod url;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+pub use connect::connect;
+pub use url::UrlError;
 pub(crate) use url::{StoreSpec, StoreUrl};

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 
+use super::completions;
+use super::instances::{self, Asked};
 use crate::config::{Given, SETTINGS, Setting};
 
 pub(super) const NAME: &str = "duroxide-exporter";
@@ -18,11 +20,14 @@ pub(super) struct Request {
 }
 
 /// The commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     Serve,
     Check(Output),
     Queues(Output),
+    Instances(Asked),
+    /// Needs no store, and so no settings.
+    Completions(clap_complete::Shell),
 }
 
 /// Form of results.
@@ -33,11 +38,13 @@ pub(super) enum Output {
 }
 
 impl Command {
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Serve => "serve",
             Self::Check(_) => "check",
             Self::Queues(_) => "queues",
+            Self::Instances(asked) => asked.name(),
+            Self::Completions(_) => "completions",
         }
     }
 }
@@ -56,16 +63,26 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Request, clap::Error> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(command().error(ErrorKind::MissingSubcommand, "a command is needed"));
     };
+    let nobody = || command().error(ErrorKind::InvalidSubcommand, "a command nobody carries out");
     let command = match name {
         "serve" => Command::Serve,
-        "check" => Command::Check(output(matches)),
-        "queues" => Command::Queues(output(matches)),
-        _ => return Err(command().error(ErrorKind::InvalidSubcommand, "a command nobody carries out")),
+        "check" => Command::Check(read_output(matches)),
+        "queues" => Command::Queues(read_output(matches)),
+        "instances" => {
+            let (name, matches) = matches.subcommand().ok_or_else(nobody)?;
+            let asked = Asked::read(name, matches).ok_or_else(nobody)?;
+            return Ok(Request { command: Command::Instances(asked), flags: flags(matches) });
+        }
+        "completions" => {
+            let shell = matches.get_one("shell").copied().ok_or_else(nobody)?;
+            return Ok(Request { command: Command::Completions(shell), flags: Given::new() });
+        }
+        _ => return Err(nobody()),
     };
     Ok(Request { command, flags: flags(matches) })
 }
 
-fn output(matches: &ArgMatches) -> Output {
+pub(super) fn read_output(matches: &ArgMatches) -> Output {
     match matches.get_one::<String>("output").map(String::as_str) {
         Some("json") => Output::Json,
         _ => Output::Table,
@@ -82,7 +99,19 @@ fn flags(matches: &ArgMatches) -> Given {
         .collect()
 }
 
+/// What is understood.
 fn command() -> clap::Command {
+    declaration(|_| true)
+}
+
+/// What is offered where somebody looks for a flag: not those that only `serve` uses, but for `serve`.
+pub(super) fn offered() -> clap::Command {
+    declaration(|setting| !setting.serve_only)
+}
+
+/// `with`: the settings that commands other than `serve` take.
+fn declaration(with: fn(&Setting) -> bool) -> clap::Command {
+    let asking = || SETTINGS.iter().filter(move |setting| with(setting));
     clap::Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Exports exact Prometheus metrics of duroxide stores, and shows people what waits in them")
@@ -90,14 +119,16 @@ fn command() -> clap::Command {
         .arg_required_else_help(true)
         .max_term_width(100)
         .subcommand(
-            with_settings(clap::Command::new("serve"), true)
+            clap::Command::new("serve")
+                .args(SETTINGS.iter().map(flag))
                 .about("Polls the stores and serves their metrics, until SIGTERM or SIGINT")
                 .after_help(format!(
                     "{SETTINGS_HELP}\n\nExample:\n  {NAME} serve --store orders=sqlite:/var/lib/orders/store.db"
                 )),
         )
         .subcommand(
-            with_settings(clap::Command::new("check"), false)
+            clap::Command::new("check")
+                .args(asking().map(hidden_flag))
                 .arg(output_arg())
                 .about("Opens every store once, read-only, and says what it is or what is wrong")
                 .after_help(
@@ -106,7 +137,8 @@ fn command() -> clap::Command {
                 ),
         )
         .subcommand(
-            with_settings(clap::Command::new("queues"), false)
+            clap::Command::new("queues")
+                .args(asking().map(hidden_flag))
                 .arg(output_arg())
                 .about("Shows what waits in the queues of every store, and warns of what will not move")
                 .after_help(
@@ -116,9 +148,11 @@ fn command() -> clap::Command {
                      configuration.",
                 ),
         )
+        .subcommand(instances::command(asking().map(asking_flag)))
+        .subcommand(completions::command())
 }
 
-fn output_arg() -> Arg {
+pub(super) fn output_arg() -> Arg {
     Arg::new("output")
         .long("output")
         .value_name("FORMAT")
@@ -127,10 +161,9 @@ fn output_arg() -> Arg {
         .help("Form of the result")
 }
 
-fn with_settings(command: clap::Command, serve: bool) -> clap::Command {
-    SETTINGS
-        .iter()
-        .fold(command, |command, setting| command.arg(flag(setting).hide(setting.serve_only && !serve)))
+/// A setting as commands have it that look once: accepted, but not shown where only `serve` uses it.
+fn hidden_flag(setting: &'static Setting) -> Arg {
+    flag(setting).hide(setting.serve_only)
 }
 
 fn flag(setting: &'static Setting) -> Arg {
@@ -144,6 +177,17 @@ fn flag(setting: &'static Setting) -> Arg {
     match setting.key.split_once('.') {
         Some(("web", _)) => arg.help_heading("Web server"),
         Some(("log", _)) => arg.help_heading("Log"),
+        _ => arg,
+    }
+}
+
+/// A setting as commands have it that ask instead of polling.
+fn asking_flag(setting: &'static Setting) -> Arg {
+    let arg = hidden_flag(setting);
+    match (setting.key, setting.default) {
+        ("poll-timeout", Some(default)) => {
+            arg.help(format!("Time after which a question to the store is given up [default: {default}]"))
+        }
         _ => arg,
     }
 }

@@ -9,6 +9,7 @@ use super::read::{Failure, Reading};
 use super::text::{self, Style};
 use super::{Error, Exit};
 use crate::labels::{InstanceStatus, Queue};
+use crate::management::Capabilities;
 use crate::source::{Census, Mode};
 
 /// The JSON of `check`. Names are an interface: fields may be added, not renamed.
@@ -47,6 +48,8 @@ struct Facts<'a> {
     instances: Option<BTreeMap<InstanceStatus, u64>>,
     /// Null when the backend does not tell.
     queues: Option<Vec<QueueReport>>,
+    /// What `instances` can tell of it.
+    management: &'a Capabilities,
     /// What this store does not have, in words, with what is absent from the metrics because of it.
     missing: Vec<&'static str>,
     /// What will not move by itself, in words.
@@ -89,7 +92,7 @@ impl<'a> StoreReport<'a> {
             url: reading.store.url.to_string(),
             ok: reading.outcome.is_ok(),
             error: reading.outcome.as_ref().err().map(Failure::from),
-            facts: reading.outcome.as_ref().ok().map(Facts::new),
+            facts: reading.outcome.as_ref().ok().map(|census| Facts::new(census, &reading.capabilities)),
         }
     }
 
@@ -114,7 +117,7 @@ impl<'a> StoreReport<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn new(census: &'a Census) -> Self {
+    fn new(census: &'a Census, management: &'a Capabilities) -> Self {
         let store = &census.store;
         let instances = census.instances.as_ref().map(|instances| {
             let mut counts = BTreeMap::new();
@@ -139,6 +142,7 @@ impl<'a> Facts<'a> {
             size_bytes: store.sizes.iter().copied().collect(),
             instances,
             queues,
+            management,
             missing: missing(census),
             warnings: super::queues::warnings(census),
         }
@@ -153,6 +157,7 @@ impl<'a> Facts<'a> {
             size_bytes,
             instances,
             queues,
+            management,
             missing,
             warnings,
         } = self;
@@ -182,6 +187,7 @@ impl<'a> Facts<'a> {
                 if known.is_empty() { "not known".to_owned() } else { known.join(", ") },
             ));
         }
+        lines.push(("management", capabilities(management)));
         for missing in missing {
             lines.push(("missing", (*missing).to_owned()));
         }
@@ -189,6 +195,13 @@ impl<'a> Facts<'a> {
             lines.push(("warning", warning.clone()));
         }
     }
+}
+
+fn capabilities(management: &Capabilities) -> String {
+    // Their names are those of the JSON.
+    let names = management.iter().filter_map(|capability| serde_json::to_value(capability).ok());
+    let names: Vec<String> = names.filter_map(|name| Some(name.as_str()?.replace('_', " "))).collect();
+    if names.is_empty() { "single instances only".to_owned() } else { names.join(", ") }
 }
 
 fn missing(census: &Census) -> Vec<&'static str> {
@@ -231,6 +244,7 @@ mod tests {
   orchestrator  6 messages, 3 fetchable
   worker        25 messages, 13 fetchable
   timer         17 messages, 0 fetchable
+  management    list, search payloads
   missing       worker sessions: the schema is older than they are; duroxide_sessions is absent
   warning       2 orphan messages in the orchestrator queue: the instance does not exist, and nothing that waits would start it. In a SQLite store such a message, once it is due, holds up all orchestrations (a queue event excepted); start an instance of that id, or delete the row.
   warning       1 message in the worker queue cannot be decoded: written by a newer version of the framework, or damaged. It blocks all behind it; mend or delete the row.
@@ -256,6 +270,7 @@ billing: FAILED
         assert_eq!(store["mode"], "replica");
         assert_eq!(store["last_replay_age_seconds"], 90.0);
         assert_eq!(store["instances"]["running"], 123);
+        assert_eq!(store["management"], serde_json::json!(["list", "search_payloads"]));
         assert_eq!(
             store["queues"][1],
             serde_json::json!({"queue": "worker", "messages": 25, "fetchable": 13})

@@ -2,6 +2,7 @@
 
 use super::read::Reading;
 use crate::labels::{FailureReason, InstanceStatus};
+use crate::management::{Capabilities, Capability};
 use crate::source::{
     ActivityBacklog, Census, InstanceCensus, InstanceCount, Leases, Mode, QueueCensus, QueueDetail,
     QueueStats, SourceError, StoreFacts,
@@ -16,7 +17,8 @@ fn store(name: &str) -> StoreSpec {
 
 /// A store that cannot be read.
 pub(super) fn bad(name: &str) -> Reading {
-    Reading { store: store(name), outcome: Err(SourceError::new(FailureReason::Unavailable, "no such file")) }
+    let outcome = Err(SourceError::new(FailureReason::Unavailable, "no such file"));
+    Reading { store: store(name), outcome, capabilities: Capabilities::default() }
 }
 
 /// A replica of a busy store with an older schema.
@@ -72,5 +74,6 @@ pub(super) fn good(name: &str) -> Reading {
             ],
         }),
     };
-    Reading { store: store(name), outcome: Ok(census) }
+    let capabilities = Capabilities::new([Capability::List, Capability::SearchPayloads]);
+    Reading { store: store(name), outcome: Ok(census), capabilities }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Error;
 use crate::config::{Config, format_duration};
 use crate::labels::FailureReason;
+use crate::management::Capabilities;
 use crate::source::{Census, SourceError};
 use crate::store::StoreSpec;
 use crate::store::connect::{self, Neighbour};
@@ -15,6 +16,8 @@ use crate::store::connect::{self, Neighbour};
 pub(super) struct Reading {
     pub(super) store: StoreSpec,
     pub(super) outcome: Result<Census, SourceError>,
+    /// What `instances` can tell of it.
+    pub(super) capabilities: Capabilities,
 }
 
 /// A store that could not be read, as JSON shows it.
@@ -52,7 +55,8 @@ pub(super) fn all(config: Config) -> Result<Vec<Reading>, Error> {
             let outcome = read
                 .await
                 .unwrap_or_else(|error| Err(SourceError::new(FailureReason::Other, error.to_string())));
-            readings.push(Reading { store, outcome });
+            let management = connect::management(&store.url, Neighbour::OtherProcess, limit);
+            readings.push(Reading { store, outcome, capabilities: management.capabilities() });
         }
         readings
     });

@@ -1,103 +1,27 @@
 //! How results look to people: columns, ages, sizes. Names from a store are untrusted and are made harmless here.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::Error;
+use crate::management::Timestamp;
 
-/// Whether a writer shows bold text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Style {
-    bold: bool,
-}
+mod style;
+mod table;
 
-impl Style {
-    /// Bold only where a person looks and has not asked for plain text (<https://no-color.org>).
-    pub(super) fn new(terminal: bool, environment: &[(OsString, OsString)]) -> Self {
-        let plain = environment.iter().any(|(name, value)| {
-            (name == "NO_COLOR" && !value.is_empty()) || (name == "TERM" && value == "dumb")
-        });
-        Self { bold: terminal && !plain }
-    }
-
-    pub(super) fn is_bold(self) -> bool {
-        self.bold
-    }
-
-    pub(super) fn heading(self, text: &str) -> String {
-        let text = printable(text);
-        if self.bold { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text }
-    }
-
-    pub(super) fn clap(self, error: &clap::Error) -> String {
-        let text = error.render();
-        if self.bold { text.ansi().to_string() } else { text.to_string() }
-    }
-}
-
-/// A column with its cells.
-struct Column {
-    cells: Vec<String>,
-    right: bool,
-}
-
-/// Columns side by side.
-pub(super) struct Table {
-    columns: Vec<Column>,
-    indent: usize,
-}
-
-impl Table {
-    /// Columns of numbers are aligned right.
-    pub(super) fn new<'a>(
-        indent: usize,
-        text: &[&'a str],
-        numbers: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
-        let column = |right| move |title: &str| Column { cells: vec![title.to_owned()], right };
-        let columns =
-            text.iter().copied().map(column(false)).chain(numbers.into_iter().map(column(true))).collect();
-        Self { columns, indent }
-    }
-
-    /// Adds a row; cells that are left out stay empty.
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let mut cells = cells.into_iter();
-        for column in &mut self.columns {
-            column.cells.push(printable(&cells.next().unwrap_or_default()));
-        }
-    }
-
-    pub(super) fn render(&self) -> String {
-        let rows = self.columns.first().map_or(0, |column| column.cells.len());
-        let mut text = String::new();
-        for row in 0..rows {
-            let mut line = " ".repeat(self.indent);
-            for (position, column) in self.columns.iter().enumerate() {
-                let width = column.cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
-                let cell = column.cells.get(row).map_or("", String::as_str);
-                let gap = if position == 0 { "" } else { "  " };
-                let cell = if column.right {
-                    format!("{gap}{cell:>width$}")
-                } else {
-                    format!("{gap}{cell:<width$}")
-                };
-                line.push_str(&cell);
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
-    }
-}
+pub(super) use style::{Paint, Style};
+pub(super) use table::{Cell, Table, cut};
 
 /// Longest cell; a name may be as long as its author liked.
 const MAX_CELL: usize = 100;
 
 /// Without control characters, which could rewrite what a terminal shows.
 pub(super) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_direction(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() || is_direction(c) || is_line_end(c) { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// Harmless and not endless.
@@ -109,9 +33,14 @@ pub(super) fn printable(text: &str) -> String {
     short
 }
 
+/// Characters that end a line for some programs.
+fn is_line_end(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// Characters that reverse the order in which a line is shown.
 fn is_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// An age in milliseconds, in its two greatest units.
@@ -125,6 +54,30 @@ pub(super) fn age(ms: i64) -> String {
         () if s > 9 => format!("{s}s"),
         () => format!("{s}.{}s", ms % 1000 / 100),
     }
+}
+
+/// A time between two moments, as exact as its size allows.
+pub(super) fn duration(duration: Duration) -> String {
+    match i64::try_from(duration.as_millis()) {
+        Ok(ms) if ms < 1000 => format!("{ms}ms"),
+        Ok(ms) if ms < 60_000 => format!("{}.{:03}s", ms / 1000, ms % 1000),
+        ms => age(ms.unwrap_or(i64::MAX)),
+    }
+}
+
+/// How long ago a moment was.
+pub(super) fn since(now: Timestamp, moment: Timestamp) -> String {
+    age(now.unix_millis().saturating_sub(moment.unix_millis()))
+}
+
+/// Characters a line may have: what the user says, or the terminal; `None` where nobody looks.
+pub(super) fn width(terminal: bool, environment: &[(OsString, OsString)]) -> Option<usize> {
+    let said = environment.iter().find(|(name, _)| name == "COLUMNS");
+    let said = said.and_then(|(_, value)| value.to_str()?.parse().ok()).filter(|columns| *columns > 0);
+    said.or_else(|| {
+        let (terminal_size::Width(columns), _) = terminal.then(terminal_size::terminal_size).flatten()?;
+        Some(usize::from(columns))
+    })
 }
 
 /// Milliseconds as seconds, for JSON. Never negative: a clock that stepped back is not a negative age.
@@ -182,6 +135,22 @@ mod tests {
     }
 
     #[test]
+    fn durations() {
+        for (ms, expected) in [(0, "0ms"), (999, "999ms"), (1_234, "1.234s"), (60_000, "1m0s")] {
+            assert_eq!(duration(Duration::from_millis(ms)), expected, "{ms}");
+        }
+        assert_eq!(duration(Duration::MAX), age(i64::MAX));
+    }
+
+    #[test]
+    fn the_width_is_what_the_user_says() {
+        let columns = |value: &str| [(OsString::from("COLUMNS"), OsString::from(value))];
+        assert_eq!(width(false, &columns("72")), Some(72));
+        assert_eq!(width(false, &columns("0")), None);
+        assert_eq!(width(false, &columns("wide")), None);
+    }
+
+    #[test]
     fn sizes() {
         for (size, expected) in [
             (0, "0 B"),
@@ -198,13 +167,5 @@ mod tests {
     fn names_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
         assert_eq!(printable(&"x".repeat(500)).chars().count(), MAX_CELL + 1);
-    }
-
-    #[test]
-    fn columns_line_up() {
-        let mut table = Table::new(2, &["NAME"], ["N"]);
-        table.row(["a".to_owned(), "100".to_owned()]);
-        table.row(["long".to_owned()]);
-        assert_eq!(table.render(), "  NAME    N\n  a     100\n  long\n");
     }
 }

@@ -16,6 +16,9 @@ pub enum ManagementError {
         /// Name of the method.
         method: &'static str,
     },
+    /// The client was made without a management API.
+    #[error("management API not configured: make the client with Client::with_management")]
+    NotConfigured,
     /// The backend reads a replica or was opened read-only.
     #[error("{method} needs a writable store; this one is read-only")]
     ReadOnly {
@@ -39,6 +42,19 @@ pub enum ManagementError {
         /// What is wrong with it, without its content.
         why: String,
     },
+    /// The answer would not fit in memory.
+    #[error("{what} has {bytes} bytes, more than the {limit} that are read at once")]
+    TooLarge {
+        /// What was asked for.
+        what: String,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The backend failed in a way that trying again will not mend.
+    #[error("the store failed: {0}")]
+    Failed(String),
     /// An argument is not acceptable.
     #[error("invalid argument {name}: {why}")]
     InvalidArgument {
@@ -54,4 +70,29 @@ impl ManagementError {
     pub fn unsupported(method: &'static str) -> Self {
         Self::Unsupported { method }
     }
+
+    /// The instance does not exist.
+    pub fn no_instance(instance: &str) -> Self {
+        Self::NotFound { what: format!("instance {}", quoted(instance)) }
+    }
+
+    /// The instance, or this execution of it, does not exist.
+    pub fn no_execution(instance: &str, execution_id: u64) -> Self {
+        Self::NotFound { what: format!("execution {execution_id} of instance {}", quoted(instance)) }
+    }
+
+    /// A method that is made of others says its own name.
+    pub(crate) fn asked_for(self, method: &'static str) -> Self {
+        match self {
+            Self::Unsupported { .. } => Self::Unsupported { method },
+            other => other,
+        }
+    }
+}
+
+/// An id as an error shows it: with its control characters escaped, and not all of it when it is long.
+pub(crate) fn quoted(id: &str) -> String {
+    const LONGEST: usize = 200;
+    let short: String = id.chars().take(LONGEST).collect();
+    if short.len() == id.len() { format!("{id:?}") } else { format!("{short:?}…") }
 }

@@ -9,7 +9,7 @@ use super::{
     Census, InstanceCensus, InstanceCount, Mode, QueueCensus, QueueStats, Source, SourceError, StoreFacts,
 };
 use crate::labels::{FailureReason, InstanceStatus};
-use crate::management::{ManagementAPI, ManagementError, QueueDepths, SystemMetrics};
+use crate::management::{Capability, ManagementAPI, ManagementError, QueueDepths, SystemMetrics};
 
 /// A [`Source`] over any [`ManagementAPI`].
 pub(crate) struct Degraded(Arc<dyn ManagementAPI>);
@@ -23,7 +23,11 @@ impl Degraded {
 #[async_trait::async_trait]
 impl Source for Degraded {
     async fn census(&mut self, _limit: Duration) -> Result<Census, SourceError> {
-        let depths = offered(self.0.get_queue_depths().await)?;
+        // The framework's own depths count sleeping timers and miss expired leases: they are not what the metric says.
+        let capabilities = self.0.capabilities();
+        let inexact =
+            capabilities.has(Capability::QueueDepths) && !capabilities.has(Capability::ExactQueueDepths);
+        let depths = if inexact { None } else { offered(self.0.get_queue_depths().await)? };
         let metrics = offered(self.0.get_metrics().await)?;
         let age = offered(self.0.data_age().await)?.flatten();
         if depths.is_none() && metrics.is_none() {
@@ -102,5 +106,46 @@ fn instance_census(metrics: &SystemMetrics) -> InstanceCensus {
                 count,
             })
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::management::{Capabilities, InstanceInfo};
+
+    /// Tells depths, and says how good they are.
+    struct Depths(&'static [Capability]);
+
+    #[async_trait::async_trait]
+    impl ManagementAPI for Depths {
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::new(self.0.iter().copied())
+        }
+
+        async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo, ManagementError> {
+            Err(ManagementError::no_instance(instance))
+        }
+
+        async fn get_metrics(&self) -> Result<SystemMetrics, ManagementError> {
+            Ok(SystemMetrics::default())
+        }
+
+        async fn get_queue_depths(&self) -> Result<QueueDepths, ManagementError> {
+            Ok(QueueDepths { orchestrator_queue: 3, worker_queue: 2, timer_queue: Some(1) })
+        }
+    }
+
+    #[tokio::test]
+    async fn depths_that_are_not_exact_are_not_exported() {
+        for (capabilities, exported) in [
+            (&[][..], true),
+            (&[Capability::QueueDepths, Capability::ExactQueueDepths], true),
+            (&[Capability::QueueDepths], false),
+        ] {
+            let census =
+                Degraded::new(Arc::new(Depths(capabilities))).census(Duration::from_secs(1)).await.unwrap();
+            assert_eq!(census.queues.is_some(), exported, "{capabilities:?}");
+        }
     }
 }

@@ -1,7 +1,41 @@
 //! THE list of backends: from a URL to something that reads the store.
 
-use super::StoreUrl;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{StoreUrl, UrlError};
+use crate::management::ManagementAPI;
 use crate::source::Source;
+
+/// Time a call may take, unless somebody says otherwise.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The [`ManagementAPI`] of the store at `url`, for example `sqlite:/var/lib/orders/store.db`, read-only.
+///
+/// Nothing is opened yet: a store that is not there now may be later. A file that nobody writes is taken for a replica
+/// copy, with the time of its newest change as "now"; `?replica=true` or `?replica=false` says which it is. Each call
+/// takes 30 seconds at most. The application's runtime may be in the same process.
+///
+/// # Errors
+/// When the URL is none of a store.
+pub fn connect(url: &str) -> Result<Arc<dyn ManagementAPI>, UrlError> {
+    Ok(management(&StoreUrl::parse(url)?, Neighbour::ThisProcess, LIMIT))
+}
+
+/// The management of the store at `url`, each call within `limit`. Nothing is opened yet.
+pub(crate) fn management(url: &StoreUrl, neighbour: Neighbour, limit: Duration) -> Arc<dyn ManagementAPI> {
+    match url {
+        #[cfg(feature = "sqlite")]
+        StoreUrl::Sqlite { path, replica } => {
+            Arc::new(super::sqlite::management(path.clone(), *replica, neighbour, limit))
+        }
+        #[cfg(not(feature = "sqlite"))]
+        StoreUrl::Sqlite { path: _, replica: _ } => {
+            let _ = (neighbour, limit);
+            Arc::new(NotBuilt { feature: "sqlite" })
+        }
+    }
+}
 
 /// A source for `url`. Nothing is opened yet: a store that is not there now may be later.
 ///
@@ -10,7 +44,7 @@ pub(crate) fn source(url: &StoreUrl, neighbour: Neighbour) -> Box<dyn Source> {
     match url {
         #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite { path, replica } => {
-            Box::new(super::sqlite::SqliteSource::new(path.clone(), *replica, neighbour))
+            Box::new(super::sqlite::source(path.clone(), *replica, neighbour))
         }
         #[cfg(not(feature = "sqlite"))]
         StoreUrl::Sqlite { path: _, replica: _ } => {
@@ -36,6 +70,19 @@ impl Source for NotBuilt {
         Err(crate::source::SourceError::new(
             crate::labels::FailureReason::Unsupported,
             format!("this build cannot read such a store: its feature `{}` is off", self.feature),
+        ))
+    }
+}
+
+#[cfg(not(feature = "sqlite"))]
+#[async_trait::async_trait]
+impl ManagementAPI for NotBuilt {
+    async fn get_instance_info(
+        &self,
+        _instance: &str,
+    ) -> Result<crate::management::InstanceInfo, crate::management::ManagementError> {
+        Err(crate::management::ManagementError::unsupported(
+            "reading such a store (its feature was left out of this build)",
         ))
     }
 }

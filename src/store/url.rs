@@ -28,7 +28,7 @@ pub(crate) enum StoreUrl {
 /// What is wrong with a store's URL or name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct UrlError(String);
+pub struct UrlError(String);
 
 const EXAMPLE: &str = "orders=sqlite:/var/lib/orders/store.db";
 

@@ -48,6 +48,16 @@ fn help() {
         ("help_serve.txt", vec!["serve", "--help"]),
         ("help_check.txt", vec!["check", "--help"]),
         ("help_queues.txt", vec!["queues", "--help"]),
+        ("help_completions.txt", vec!["completions", "--help"]),
+        ("help_instances.txt", vec!["instances", "--help"]),
+        ("help_instances_list.txt", vec!["instances", "list", "--help"]),
+        ("help_instances_show.txt", vec!["instances", "show", "--help"]),
+        ("help_instances_history.txt", vec!["instances", "history", "--help"]),
+        ("help_instances_timeline.txt", vec!["instances", "timeline", "--help"]),
+        ("help_instances_tree.txt", vec!["instances", "tree", "--help"]),
+        ("help_instances_search.txt", vec!["instances", "search", "--help"]),
+        ("help_instances_export.txt", vec!["instances", "export", "--help"]),
+        ("help_instances_count.txt", vec!["instances", "count", "--help"]),
     ] {
         let (code, out, err) = run(&args);
         assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
@@ -74,11 +84,92 @@ fn usage_errors_exit_64_and_say_what_to_type() {
         (vec!["serv"], "'serve'"),
         (vec!["queues", "--output", "yaml"], "[possible values: table, json]"),
         (vec!["serve"], "error: --store: missing"),
+        (vec!["instances"], "Usage: duroxide-exporter instances [OPTIONS] <COMMAND>"),
+        (vec!["instances", "lst"], "'list'"),
+        (vec!["instances", "list"], "error: --store: missing"),
+        (vec!["instances", "list", "sqlite:/x"], "--store NAME=URL"),
+        (
+            vec!["instances", "list", "--status", "sleeping"],
+            "[possible values: running, completed, failed, unknown]",
+        ),
+        (vec!["instances", "list", "--created-after", "yesterday"], "an age (90s, 1h, 30d)"),
+        (vec!["instances", "list", "--limit", "0"], "0 is not in 1..=1000000"),
+        (vec!["instances", "list", "--limit", "5", "--all"], "cannot be used with '--all'"),
+        (vec!["instances", "list", "--output", "yaml"], "[possible values: table, json]"),
+        (vec!["instances", "show"], "<ID>"),
+        (vec!["instances", "show", ""], "'<ID>'"),
+        (vec!["instances", "show", "-42"], "use '-- -4'"),
+        (vec!["instances", "history", "a", "--execution", "0"], "0 is not in 1.."),
+        (vec!["instances", "search"], "<TEXT>"),
+        (vec!["instances", "export", "a", "--output", "table"], "[possible values: json]"),
+        (vec!["completions"], "<SHELL>"),
+        (vec!["completions", "tcsh"], "[possible values: bash, elvish, fish, powershell, zsh]"),
     ] {
         let (code, out, err) = run(&args);
         assert_eq!((code, out.as_str()), (64, ""), "{args:?}: {err}");
         assert!(err.contains(expected), "{args:?}: {err}");
     }
+}
+
+#[test]
+fn of_several_stores_one_is_named() {
+    let stores = ["--store", "orders=sqlite:/nowhere/a.db", "--store", "billing=sqlite:/nowhere/b.db"];
+    for (from, expected) in [
+        (None, "error: --from: missing: 2 stores are configured, name one of them: orders, billing\n"),
+        (Some("x"), "error: --from: there is no store \"x\"; configured: orders, billing\n"),
+    ] {
+        let mut args = vec!["instances", "list"];
+        args.extend(stores);
+        args.extend(from.iter().flat_map(|from| ["--from", *from]));
+        let (code, out, err) = run(&args);
+        assert_eq!((code, out.as_str()), (64, ""), "{args:?}: {err}");
+        assert!(err.starts_with(expected), "{args:?}: {err}");
+        assert!(err.ends_with("try 'duroxide-exporter instances list --help'.\n"), "{err}");
+    }
+}
+
+#[test]
+fn settings_may_stand_before_and_behind_the_last_word() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("x.toml");
+    fs::write(&file, "store = ['a=sqlite:/nowhere/a.db', 'b=sqlite:/nowhere/b.db']\n").unwrap();
+    let file = file.to_str().unwrap();
+    for args in [
+        ["instances", "--config.file", file, "--from", "x", "list"],
+        ["instances", "list", "--config.file", file, "--from", "x"],
+        ["instance", "list", "--config.file", file, "--from", "x"],
+    ] {
+        let (code, _, err) = run(&args);
+        assert_eq!(code, 64, "{args:?}: {err}");
+        assert!(err.contains("there is no store \"x\"; configured: a, b"), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let (code, out, err) = run(&["completions", shell]);
+        assert_eq!((code, err.as_str()), (0, ""), "{shell}");
+        for word in ["instances", "timeline", "created-after", "poll-timeout"] {
+            assert!(out.contains(word), "{shell}: {word}");
+        }
+        let once = out.matches("web.max-connections").count() < out.matches("poll-timeout").count() / 3;
+        assert!(once, "{shell}: flags of serve are offered by serve alone");
+    }
+}
+
+/// The script is loaded and asked, as a person would with the tabulator.
+#[cfg(unix)]
+#[test]
+fn bash_completes() {
+    let (_, script, _) = run(&["completions", "bash"]);
+    let ask = r#"
+        COMP_WORDS=(duroxide-exporter instances t); COMP_CWORD=2
+        "$(complete -p duroxide-exporter | sed 's/.*-F \([^ ]*\).*/\1/')" duroxide-exporter t instances
+        echo "${COMPREPLY[*]}""#;
+    let output = Command::new("bash").args(["-c", &format!("{script}\n{ask}")]).output().unwrap();
+    let (_, out, err) = outcome(&output);
+    assert_eq!(out.trim(), "timeline tree", "{err}");
 }
 
 #[test]

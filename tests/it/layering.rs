@@ -13,10 +13,11 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule { room: "labels", may_use: &[] },
     Rule { room: "telemetry", may_use: &["labels"] },
-    Rule { room: "history", may_use: &[] },
+    Rule { room: "history", may_use: &["labels"] },
     Rule { room: "management", may_use: &["history", "labels"] },
+    Rule { room: "client", may_use: &["history", "labels", "management"] },
     Rule { room: "source", may_use: &["labels", "management"] },
-    Rule { room: "store", may_use: &["labels", "source"] },
+    Rule { room: "store", may_use: &["history", "labels", "management", "source"] },
     Rule { room: "observe", may_use: &["labels", "source", "telemetry"] },
     Rule { room: "metrics", may_use: &["labels", "source", "observe", "telemetry"] },
     Rule { room: "output", may_use: &["metrics"] },
@@ -29,7 +30,10 @@ const RULES: &[Rule] = &[
         room: "app",
         may_use: &["config", "management", "metrics", "observe", "server", "source", "store", "telemetry"],
     },
-    Rule { room: "cli", may_use: &["app", "config", "labels", "logging", "source", "store"] },
+    Rule {
+        room: "cli",
+        may_use: &["app", "config", "history", "labels", "logging", "management", "source", "store"],
+    },
     Rule { room: "logging", may_use: &["config"] },
     Rule { room: "testing", may_use: &["metrics", "observe", "store", "telemetry"] },
 ];
@@ -41,10 +45,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["server"]),
     ("prometheus", &["telemetry", "metrics", "app", "output"]),
     ("clap", &["cli", "config"]),
+    ("clap_complete", &["cli"]),
+    ("terminal_size", &["cli"]),
+    ("jiff", &["management"]),
     ("toml", &["config"]),
     ("anyhow", &["main"]),
-    ("duroxide", &["history", "store", "management"]),
-    ("tokio", &["app", "cli", "observe", "server", "store"]),
+    ("duroxide", &["client", "history", "store", "management"]),
+    ("tokio", &["app", "cli", "management", "observe", "server", "store"]),
     ("tracing_subscriber", &["logging"]),
 ];
 
@@ -123,7 +130,14 @@ fn rooms_use_only_what_the_arrows_allow() {
         }
     }
     assert!(offences.is_empty(), "{}", offences.join("\n"));
-    for expected in [("metrics", "observe"), ("observe", "source"), ("server", "output"), ("app", "store")] {
+    for expected in [
+        ("cli", "management"),
+        ("client", "management"),
+        ("metrics", "observe"),
+        ("observe", "source"),
+        ("server", "output"),
+        ("app", "store"),
+    ] {
         let expected = (expected.0.to_owned(), expected.1.to_owned());
         assert!(used_rules.contains(&expected), "{expected:?} was not found: this guard has gone blind");
     }

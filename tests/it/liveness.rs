@@ -23,7 +23,7 @@ impl ManagementAPI for Moody {
 
     async fn get_queue_depths(&self) -> Result<QueueDepths, ManagementError> {
         match self.0.load(Ordering::SeqCst) {
-            WELL => Ok(QueueDepths { orchestrator_queue: 7, worker_queue: 11, timer_queue: 3 }),
+            WELL => Ok(QueueDepths { orchestrator_queue: 7, worker_queue: 11, timer_queue: Some(3) }),
             FAILING => Err(ManagementError::Unavailable("moody today".to_owned())),
             _ => std::future::pending().await,
         }

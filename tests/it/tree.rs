@@ -42,3 +42,12 @@ fn an_application_can_take_the_trait_alone() {
         assert!(!has(&tree, name), "{name} is linked without default features");
     }
 }
+
+#[test]
+fn an_application_can_read_a_store_without_the_exporter() {
+    let tree = tree(&["--edges", "normal", "--no-default-features", "--features", "sqlite"]);
+    assert!(has(&tree, "sqlx"), "the listing is not what this test believes:\n{tree}");
+    for name in ["hyper", "clap", "prometheus", "toml"] {
+        assert!(!has(&tree, name), "{name} is linked with the feature `sqlite` alone");
+    }
+}

@@ -91,9 +91,9 @@ impl Opened {
         self.files.still_fit(now)
     }
 
-    /// Everything that runs on the connection from now on is interrupted at `deadline`.
-    pub(super) fn limit(&mut self, deadline: Instant) {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+    /// Everything that runs on the connection from now on is interrupted at `deadline`. Returns the deadline before.
+    pub(super) fn limit(&mut self, deadline: Option<Instant>) -> Option<Instant> {
+        std::mem::replace(&mut *self.deadline.lock().unwrap_or_else(PoisonError::into_inner), deadline)
     }
 
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {

@@ -12,9 +12,11 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::error::Failure;
 use super::schema::Schema;
+use super::sql::millis;
 use super::text;
 use super::undecodable::Undecodable;
 use crate::labels::{MessageState, Queue};
+use crate::management::QueueDepths;
 use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats};
 
 /// How the framework begins the JSON of a timer row.
@@ -23,13 +25,28 @@ pub(super) const TIMER_PREFIX: &str = "{\"TimerFired\"";
 /// How it begins the rows that create an instance or its next execution.
 const START_PREFIXES: [&str; 2] = ["{\"StartOrchestration\"", "{\"ContinueAsNew\""];
 
+/// What waits, for people.
+pub(super) async fn depths(
+    connection: &mut SqliteConnection,
+    schema: &Schema,
+    now_ms: i64,
+) -> Result<QueueDepths, Failure> {
+    let Orchestrator { queue, timer, pending_timers } = orchestrator(connection, now_ms).await?;
+    let (worker, _) = worker(connection, schema, now_ms).await?;
+    Ok(QueueDepths {
+        orchestrator_queue: queue.fetchable.unwrap_or(0) + timer.fetchable.unwrap_or(0),
+        worker_queue: worker.fetchable.unwrap_or(0),
+        timer_queue: Some(pending_timers),
+    })
+}
+
 pub(super) async fn census(
     connection: &mut SqliteConnection,
     schema: &Schema,
     undecodable: &mut Undecodable,
     now_ms: i64,
 ) -> Result<QueueCensus, Failure> {
-    let (mut orchestrator, mut timer) = orchestrator(connection, now_ms).await?;
+    let Orchestrator { queue: mut orchestrator, mut timer, .. } = orchestrator(connection, now_ms).await?;
     let (mut worker, activities) = worker(connection, schema, now_ms).await?;
     let bad = undecodable.count(connection).await?;
     orchestrator.undecodable = bad.orchestrator;
@@ -49,14 +66,6 @@ pub(super) async fn census(
         },
     };
     Ok(QueueCensus { queues: [orchestrator, worker, timer], detail: Some(detail) })
-}
-
-/// A time column in milliseconds: the framework stores integers, or text of whole seconds where a default or an
-/// old version wrote it. A repair by hand may leave a fraction, which the framework compares as well.
-fn millis(column: &str) -> String {
-    format!(
-        "CASE typeof({column}) WHEN 'text' THEN strftime('%s', {column}) * 1000 ELSE CAST({column} AS INTEGER) END"
-    )
 }
 
 /// When a row became visible: it waits since the later of its creation and its visibility.
@@ -79,10 +88,14 @@ fn state(state: MessageState) -> usize {
 }
 
 /// The orchestrator table: its rows without and with timers.
-async fn orchestrator(
-    connection: &mut SqliteConnection,
-    now_ms: i64,
-) -> Result<(QueueStats, QueueStats), Failure> {
+struct Orchestrator {
+    queue: QueueStats,
+    timer: QueueStats,
+    /// Timers that are not due, of executions that have not ended.
+    pending_timers: u64,
+}
+
+async fn orchestrator(connection: &mut SqliteConnection, now_ms: i64) -> Result<Orchestrator, Failure> {
     let sql = format!(
         "SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
                 SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), timer, SUM(orphan), SUM(leftover) \
@@ -117,16 +130,23 @@ async fn orchestrator(
         starts = starts("q.work_item"),
         batch_starts = starts("s.work_item"),
     );
-    let mut orchestrator = empty();
-    let mut timer = empty();
+    let mut orchestrator = Orchestrator { queue: empty(), timer: empty(), pending_timers: 0 };
     for row in sqlx::query(&sql).bind(now_ms).fetch_all(&mut *connection).await? {
-        let stats = if row.try_get::<bool, _>(6)? { &mut timer } else { &mut orchestrator };
         let group = Group::read(&row)?;
+        let leftovers = unsigned(row.try_get(8)?);
+        let stats = if row.try_get::<bool, _>(6)? {
+            if group.state == MessageState::Delayed {
+                orchestrator.pending_timers += group.count - leftovers.min(group.count);
+            }
+            &mut orchestrator.timer
+        } else {
+            &mut orchestrator.queue
+        };
         group.add_to(stats);
         stats.orphans += unsigned(row.try_get(7)?);
-        stats.leftovers += unsigned(row.try_get(8)?);
+        stats.leftovers += leftovers;
     }
-    Ok((orchestrator, timer))
+    Ok(orchestrator)
 }
 
 /// The worker table, in all and by activity and tag.

@@ -19,13 +19,18 @@ pub(super) struct Schema {
     pub(super) worker_visible_at: bool,
     pub(super) worker_tag: bool,
     pub(super) sessions: bool,
+    pub(super) parents: bool,
+    pub(super) custom_status: bool,
 }
 
 /// Tables without which nothing can be said, with the columns that are read. All are there since duroxide 0.1.2.
 const REQUIRED: &[(&str, &[&str])] = &[
-    ("instances", &["instance_id", "orchestration_name", "orchestration_version", "current_execution_id"]),
-    ("executions", &["instance_id", "execution_id", "status"]),
-    ("history", &["event_data", "created_at"]),
+    (
+        "instances",
+        &["instance_id", "orchestration_name", "orchestration_version", "current_execution_id", "created_at"],
+    ),
+    ("executions", &["instance_id", "execution_id", "status", "output", "started_at", "completed_at"]),
+    ("history", &["instance_id", "execution_id", "event_id", "event_type", "event_data", "created_at"]),
     (
         "orchestrator_queue",
         &["id", "instance_id", "work_item", "visible_at", "lock_token", "created_at", "attempt_count"],
@@ -37,19 +42,18 @@ const REQUIRED: &[(&str, &[&str])] = &[
 
 impl Schema {
     /// The schema of the open snapshot; `known` is reused while nothing changed.
-    pub(super) async fn probe<'a>(
+    pub(super) async fn probe(
         connection: &mut SqliteConnection,
-        known: &'a mut Option<Self>,
-    ) -> Result<&'a Self, Failure> {
+        known: Option<Self>,
+    ) -> Result<Self, Failure> {
         // Reading the schema itself is what takes the snapshot; the pragma alone would not.
         let _: i64 =
             sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
         let cookie: i64 = sqlx::query_scalar("PRAGMA schema_version").fetch_one(&mut *connection).await?;
-        let schema = match known.take() {
-            Some(schema) if schema.cookie == cookie => schema,
-            _ => Self::read(connection, cookie).await?,
-        };
-        Ok(known.insert(schema))
+        match known {
+            Some(schema) if schema.cookie == cookie => Ok(schema),
+            _ => Self::read(connection, cookie).await,
+        }
     }
 
     async fn read(connection: &mut SqliteConnection, cookie: i64) -> Result<Self, Failure> {
@@ -97,6 +101,8 @@ impl Schema {
             worker_visible_at: has("worker_queue", "visible_at"),
             worker_tag: has("worker_queue", "tag"),
             sessions: has("sessions", "locked_until"),
+            parents: has("instances", "parent_instance_id"),
+            custom_status: has("instances", "custom_status"),
         })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! - [`workload`] fills a store through the framework;
 //! - [`recount`] reads its raw rows and counts them in plain Rust, sharing neither code nor SQL with the exporter;
+//! - [`truth`] is the same for what people ask, [`content`] a store with everything they may ask about;
+//! - [`dump`] compares whole stores row by row, [`large`] makes large ones quickly;
 //! - [`exporter`] runs the exporter over a store, [`scrape`] reads what it says;
 //! - [`sidecar`] runs it as a process of its own, also as another user;
 //! - [`disk`] copies stores about and tells whether anything was written, [`sql`] writes what the framework would not;
@@ -17,9 +19,12 @@
 )]
 
 pub mod compare;
+pub mod content;
 pub mod disk;
+pub mod dump;
 pub mod exporter;
 pub mod files;
+pub mod large;
 pub mod peers;
 pub mod recount;
 pub mod scrape;
@@ -27,4 +32,5 @@ pub mod series;
 pub mod sidecar;
 pub mod sql;
 pub mod target;
+pub mod truth;
 pub mod workload;

@@ -13,9 +13,9 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-pub use rows::Rows;
+pub use rows::{Message, Rows};
 use sqlx::SqliteConnection;
-pub use states::{State, Table};
+pub use states::{Classified, State, Table};
 
 use crate::series::{Series, key};
 

@@ -11,6 +11,7 @@ mod steps;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use duroxide::{
+    OrchestrationRegistry,
     providers::{TagFilter, sqlite::SqliteProvider},
     runtime::{Runtime, RuntimeOptions, UnregisteredBackoffConfig},
 };
@@ -96,6 +97,14 @@ fn keep_quiet() {
 
 /// Starts a runtime with this package's activities and orchestrations.
 pub async fn start_runtime(store: &Arc<SqliteProvider>) -> Arc<Runtime> {
+    start_runtime_with(store, orchestrations()).await
+}
+
+/// The same with other orchestrations.
+pub async fn start_runtime_with(
+    store: &Arc<SqliteProvider>,
+    orchestrations: OrchestrationRegistry,
+) -> Arc<Runtime> {
     keep_quiet();
     let options = RuntimeOptions {
         dispatcher_min_poll_interval: Duration::from_millis(10),
@@ -110,5 +119,5 @@ pub async fn start_runtime(store: &Arc<SqliteProvider>) -> Arc<Runtime> {
         worker_tag_filter: TagFilter::default_and(["gpu"]),
         ..Default::default()
     };
-    Runtime::start_with_options(store.clone(), activities(), orchestrations(), options).await
+    Runtime::start_with_options(store.clone(), activities(), orchestrations, options).await
 }

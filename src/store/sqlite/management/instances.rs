@@ -1,0 +1,253 @@
+//! Instances: one, a page of them, how many.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, Row};
+
+use super::super::reader::Snapshot;
+use super::super::schema::Schema;
+use super::super::sql::{millis, text, time};
+use super::Answer;
+use super::budget::{Budget, Room};
+use super::keys::{self, List};
+use crate::labels::InstanceStatus;
+use crate::management::{
+    InstanceCounts, InstanceFilter, InstanceGroup, InstanceInfo, ManagementError, Page, PageRequest,
+};
+
+/// Instances looked at between two looks at the clock.
+const WINDOW: i64 = 10_000;
+
+/// A window of all instances, for what an index finds without looking at the others.
+const ALL: i64 = i64::MAX;
+
+/// Instances with their current execution.
+pub(super) const FROM: &str = "FROM instances i \
+     LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id";
+
+/// The columns that [`read`] reads.
+pub(super) fn columns(schema: &Schema) -> String {
+    format!(
+        "i.rowid, CAST(i.instance_id AS BLOB), CAST(i.orchestration_name AS BLOB), CAST(i.orchestration_version AS BLOB), \
+         CAST(i.current_execution_id AS INTEGER), CAST(e.status AS BLOB), {created}, \
+         (SELECT {event} FROM history h WHERE h.instance_id = i.instance_id AND h.execution_id = i.current_execution_id \
+          ORDER BY h.event_id DESC LIMIT 1), \
+         {parent}, {status}",
+        created = millis("i.created_at"),
+        event = millis("h.created_at"),
+        parent = if schema.parents { "CAST(i.parent_instance_id AS BLOB)" } else { "NULL" },
+        status = if schema.custom_status { "CAST(i.custom_status AS BLOB)" } else { "NULL" },
+    )
+}
+
+/// An instance and its rowid, by which lists are ordered: newer instances have greater ones.
+pub(super) fn read(row: &SqliteRow) -> Result<(i64, InstanceInfo), sqlx::Error> {
+    let status = text(row, 5)?;
+    let info = InstanceInfo {
+        instance_id: text(row, 1)?.unwrap_or_default(),
+        orchestration_name: text(row, 2)?.unwrap_or_default(),
+        orchestration_version: text(row, 3)?.unwrap_or_default(),
+        current_execution_id: u64::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0),
+        status: InstanceStatus::from_framework(status.as_deref()),
+        created_at: time(row, 6)?,
+        updated_at: time(row, 7)?,
+        parent_instance_id: text(row, 8)?,
+        custom_status: text(row, 9)?,
+    };
+    Ok((row.try_get(0)?, info))
+}
+
+pub(super) async fn info(snapshot: &mut Snapshot, instance: &str) -> Answer<InstanceInfo> {
+    let sql = format!("SELECT {} {FROM} WHERE i.instance_id = ?", columns(&snapshot.schema));
+    let row = sqlx::query(&sql).bind(instance).fetch_optional(snapshot.connection()).await?;
+    let row = row.ok_or_else(|| ManagementError::no_instance(instance))?;
+    Ok(read(&row)?.1)
+}
+
+/// A filter as SQL.
+struct Conditions {
+    sql: String,
+    filter: InstanceFilter,
+    /// Instances looked at at a time.
+    window: i64,
+}
+
+impl Conditions {
+    fn new(filter: &InstanceFilter, schema: &Schema) -> Answer<Self> {
+        let InstanceFilter { status, orchestration, created_after, created_before, parent_instance_id } =
+            filter;
+        let mut sql = String::new();
+        match status {
+            None => {}
+            Some(InstanceStatus::Running) => sql += " AND e.status IN ('Running', 'ContinuedAsNew')",
+            Some(InstanceStatus::Completed) => sql += " AND e.status = 'Completed'",
+            Some(InstanceStatus::Failed) => sql += " AND e.status = 'Failed'",
+            Some(InstanceStatus::Unknown) => {
+                sql +=
+                    " AND COALESCE(e.status, '') NOT IN ('Running', 'ContinuedAsNew', 'Completed', 'Failed')";
+            }
+        }
+        if orchestration.is_some() {
+            sql += " AND i.orchestration_name = ?";
+        }
+        if created_after.is_some() {
+            sql += &format!(" AND {} >= ?", millis("i.created_at"));
+        }
+        if created_before.is_some() {
+            sql += &format!(" AND {} < ?", millis("i.created_at"));
+        }
+        if parent_instance_id.is_some() {
+            if !schema.parents {
+                return Err(
+                    ManagementError::unsupported("a list by parent (the schema is older than that)").into()
+                );
+            }
+            sql += " AND i.parent_instance_id = ?";
+        }
+        Ok(Self {
+            window: if filter.is_empty() || parent_instance_id.is_some() { ALL } else { WINDOW },
+            sql,
+            filter: filter.clone(),
+        })
+    }
+
+    /// The parameters of [`Self::sql`], in order, behind those of the window.
+    fn arguments(&self, newest: i64, oldest: i64) -> Answer<SqliteArguments<'_>> {
+        let InstanceFilter { status: _, orchestration, created_after, created_before, parent_instance_id } =
+            &self.filter;
+        let mut arguments = SqliteArguments::default();
+        let bound = [Ok(()), arguments.add(newest), arguments.add(oldest)]
+            .into_iter()
+            .chain(orchestration.as_deref().map(|name| arguments.add(name)))
+            .chain(created_after.map(|time| arguments.add(time.unix_millis())))
+            .chain(created_before.map(|time| arguments.add(time.unix_millis())))
+            .chain(parent_instance_id.as_deref().map(|id| arguments.add(id)))
+            .collect::<Result<(), _>>();
+        bound.map_err(sqlx::Error::Encode)?;
+        Ok(arguments)
+    }
+}
+
+/// The next stretch of instances to look at, newest first.
+pub(super) struct Windows {
+    newest: i64,
+    size: i64,
+    done: bool,
+}
+
+impl Windows {
+    /// Those older than the instance at `after`, so many at a time; [`ALL`]: in one.
+    pub(super) fn after(after: Option<i64>, size: i64) -> Self {
+        Self { newest: after.map_or(i64::MAX, |rowid| rowid.saturating_sub(1)), size, done: false }
+    }
+
+    /// The rowids of the next window, newest and oldest.
+    pub(super) async fn next(&mut self, snapshot: &mut Snapshot) -> Answer<Option<(i64, i64)>> {
+        if self.done {
+            return Ok(None);
+        }
+        let newest = self.newest;
+        let oldest: Option<i64> = if self.size == ALL {
+            None
+        } else {
+            sqlx::query_scalar(
+                "SELECT rowid FROM instances WHERE rowid <= ? ORDER BY rowid DESC LIMIT 1 OFFSET ?",
+            )
+            .bind(newest)
+            .bind(self.size - 1)
+            .fetch_optional(snapshot.connection())
+            .await?
+        };
+        let oldest = oldest.unwrap_or(i64::MIN);
+        self.done = oldest == i64::MIN;
+        self.newest = oldest.saturating_sub(1);
+        Ok(Some((newest, oldest)))
+    }
+}
+
+pub(super) async fn page(
+    snapshot: &mut Snapshot,
+    filter: &InstanceFilter,
+    request: &PageRequest,
+    budget: Budget,
+) -> Answer<Page<InstanceInfo>> {
+    let after = keys::position(List::Instances, request)?;
+    let conditions = Conditions::new(filter, &snapshot.schema)?;
+    let sql = format!(
+        "SELECT {} {FROM} WHERE i.rowid <= ? AND i.rowid >= ? {} ORDER BY i.rowid DESC",
+        columns(&snapshot.schema),
+        conditions.sql
+    );
+    let deadline = budget.deadline();
+    let mut room = Room::new(request.limit);
+    let mut items = Vec::new();
+    let mut windows = Windows::after(after, conditions.window);
+    while let Some((newest, oldest)) = windows.next(snapshot).await? {
+        let arguments = conditions.arguments(newest, oldest)?;
+        let mut last = None;
+        let mut rows = sqlx::query_with(&sql, arguments).fetch(snapshot.connection());
+        while let Some(row) = rows.try_next().await? {
+            // There is one more, which the next page begins with.
+            if room.is_full() {
+                return Ok(Page {
+                    items,
+                    next: last.map(|rowid| List::Instances.key(rowid)),
+                    partial: false,
+                });
+            }
+            let (rowid, instance) = read(&row)?;
+            room.take(instance.custom_status.as_ref().map_or(0, String::len) + instance.instance_id.len());
+            items.push(instance);
+            last = Some(rowid);
+        }
+        drop(rows);
+        if oldest == i64::MIN {
+            break;
+        }
+        if room.is_full() || Instant::now() >= deadline {
+            return Ok(Page { items, next: Some(List::Instances.key(oldest)), partial: !room.is_full() });
+        }
+    }
+    Ok(Page::whole(items))
+}
+
+pub(super) async fn count(
+    snapshot: &mut Snapshot,
+    filter: &InstanceFilter,
+    budget: Budget,
+) -> Answer<InstanceCounts> {
+    let conditions = Conditions::new(filter, &snapshot.schema)?;
+    let sql = format!(
+        "SELECT CAST(i.orchestration_name AS BLOB), CAST(i.orchestration_version AS BLOB), CAST(e.status AS BLOB), COUNT(*) \
+         {FROM} WHERE i.rowid <= ? AND i.rowid >= ? {} GROUP BY i.orchestration_name, i.orchestration_version, e.status",
+        conditions.sql
+    );
+    let deadline = budget.deadline();
+    let mut groups: BTreeMap<(String, String, InstanceStatus), u64> = BTreeMap::new();
+    let mut windows = Windows::after(None, if filter.is_empty() { WINDOW } else { conditions.window });
+    let mut partial = false;
+    while let Some((newest, oldest)) = windows.next(snapshot).await? {
+        if Instant::now() >= deadline {
+            partial = true;
+            break;
+        }
+        let arguments = conditions.arguments(newest, oldest)?;
+        let mut rows = sqlx::query_with(&sql, arguments).fetch(snapshot.connection());
+        while let Some(row) = rows.try_next().await? {
+            let status = InstanceStatus::from_framework(text(&row, 2)?.as_deref());
+            let group = (text(&row, 0)?.unwrap_or_default(), text(&row, 1)?.unwrap_or_default(), status);
+            let count: i64 = row.try_get(3)?;
+            *groups.entry(group).or_default() += u64::try_from(count).unwrap_or(0);
+        }
+    }
+    let group = |((orchestration_name, orchestration_version, status), count)| InstanceGroup {
+        orchestration_name,
+        orchestration_version,
+        status,
+        count,
+    };
+    Ok(InstanceCounts { groups: groups.into_iter().map(group).collect(), partial })
+}

@@ -1,0 +1,97 @@
+//! A whole store as text, to tell whether anything in it changed, and what.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::Path,
+};
+
+use sqlx::Row as _;
+
+use crate::sql;
+
+/// Every row of every table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dump(BTreeMap<String, Vec<Line>>);
+
+/// A row: the instance it belongs to, and all of its values.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    instance: Option<String>,
+    values: String,
+}
+
+impl Dump {
+    /// Reads the store at `path`.
+    pub async fn read(path: &Path) -> Self {
+        let mut connection = sql::connect(path).await;
+        let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            .fetch_all(&mut connection)
+            .await
+            .expect("the tables");
+        let mut dump = BTreeMap::new();
+        for table in tables {
+            let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info(?)")
+                .bind(&table)
+                .fetch_all(&mut connection)
+                .await
+                .expect("its columns");
+            // Hexadecimal: a text may hold anything, NUL included.
+            let values: Vec<_> = columns
+                .iter()
+                .map(|column| format!("'{column}=' || typeof({column}) || ':' || hex({column})"))
+                .collect();
+            let instance =
+                if columns.iter().any(|column| column == "instance_id") { "instance_id" } else { "NULL" };
+            let select =
+                format!("SELECT CAST({instance} AS TEXT), {} FROM {table}", values.join(" || ' ' || "));
+            let rows = sqlx::query(&select).fetch_all(&mut connection).await.expect("its rows");
+            let mut lines: Vec<_> =
+                rows.iter().map(|row| Line { instance: row.get(0), values: row.get(1) }).collect();
+            lines.sort();
+            dump.insert(table, lines);
+        }
+        Self(dump)
+    }
+
+    /// The same without what belongs to these instances.
+    #[must_use]
+    pub fn without(&self, instances: &BTreeSet<String>) -> Self {
+        let mut dump = self.clone();
+        for lines in dump.0.values_mut() {
+            lines.retain(|line| line.instance.as_ref().is_none_or(|id| !instances.contains(id)));
+        }
+        dump
+    }
+
+    /// Tables in which something belongs to one of these instances.
+    pub fn tables_of(&self, instances: &BTreeSet<String>) -> BTreeSet<&str> {
+        let belongs = |line: &Line| line.instance.as_ref().is_some_and(|id| instances.contains(id));
+        self.0
+            .iter()
+            .filter(|(_, lines)| lines.iter().any(belongs))
+            .map(|(table, _)| table.as_str())
+            .collect()
+    }
+
+    /// Rows that only one of the two has; empty when they are equal.
+    pub fn differences(&self, other: &Self) -> String {
+        let mut report = String::new();
+        for table in self.0.keys().chain(other.0.keys()).collect::<BTreeSet<_>>() {
+            let (here, there) = (self.lines(table), other.lines(table));
+            for (words, some, others) in [("only before", &here, &there), ("only after", &there, &here)] {
+                for line in some.difference(others).take(5) {
+                    let _ = writeln!(report, "  {table}, {words}: {:?} {}", line.instance, line.values);
+                }
+            }
+            if here.len() != there.len() {
+                let _ = writeln!(report, "  {table}: {} rows before, {} after", here.len(), there.len());
+            }
+        }
+        report
+    }
+
+    fn lines(&self, table: &str) -> BTreeSet<&Line> {
+        self.0.get(table).into_iter().flatten().collect()
+    }
+}
