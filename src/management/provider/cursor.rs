@@ -13,6 +13,43 @@ use crate::management::{ManagementError, Result};
 /// So many ids on each side are remembered.
 const AROUND: usize = 16;
 
+/// Which list a key belongs to: a key of another list would mean another place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum List {
+    Instances,
+    Search,
+    Executions,
+    Events,
+}
+
+impl List {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Instances => "i",
+            Self::Search => "s",
+            Self::Executions => "x",
+            Self::Events => "e",
+        }
+    }
+
+    /// A key of this list.
+    pub(super) fn key(self, place: impl std::fmt::Display) -> String {
+        format!("{}{place}", self.prefix())
+    }
+
+    /// The place in a key of this list.
+    pub(super) fn place(self, key: Option<&str>) -> Result<Option<&str>> {
+        key.map(|key| key.strip_prefix(self.prefix()).ok_or_else(refused)).transpose()
+    }
+}
+
+pub(super) fn refused() -> ManagementError {
+    ManagementError::InvalidArgument {
+        name: "after",
+        why: "it is not a page key of this list: take it from the page before".to_owned(),
+    }
+}
+
 /// The key of the page that begins at `position`.
 pub(super) fn key(ids: &[String], position: usize) -> String {
     let (before, after) = ids.split_at(position.min(ids.len()));
@@ -24,10 +61,7 @@ pub(super) fn key(ids: &[String], position: usize) -> String {
 
 /// Where the page with this key begins.
 pub(super) fn position(ids: &[String], key: &str) -> Result<usize> {
-    let (followed, before, after) = parse(key).ok_or_else(|| ManagementError::InvalidArgument {
-        name: "after",
-        why: "no key of this list".to_owned(),
-    })?;
+    let (followed, before, after) = parse(key).ok_or_else(refused)?;
     let places: HashMap<u64, usize> = ids
         .iter()
         .enumerate()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use duroxide::providers::Provider;
 use tokio::time::Instant;
 
+use super::cursor::List;
 use super::error::from_provider;
 use super::read::{at_least_one, instance_info};
 use super::{Backend, cursor, tells_times};
@@ -45,8 +46,9 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
         let limit = at_least_one(page.limit)?;
         let ids = self.ids().await?;
         let candidates = self.candidates(filter).await?;
-        let walk = Walk::from(&ids, page.after.as_deref(), &candidates)?;
-        self.walk(walk, limit, &|info| filter.matches(info), &Some).await
+        let walk = Walk::from(&ids, List::Instances.place(page.after.as_deref())?, &candidates)?;
+        let page = self.walk(walk, limit, &|info| filter.matches(info), &Some).await?;
+        Ok(Page { next: page.next.map(|place| List::Instances.key(place)), ..page })
     }
 
     pub(super) async fn search(&self, query: &SearchQuery) -> Result<SearchResults> {
@@ -71,9 +73,14 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
             (!matched.is_empty()).then_some(SearchHit { instance, matched })
         };
         let Page { items, next, partial } = self
-            .walk(Walk::from(&ids, query.after.as_deref(), &Candidates::All)?, limit, &|_| true, &hit)
+            .walk(
+                Walk::from(&ids, List::Search.place(query.after.as_deref())?, &Candidates::All)?,
+                limit,
+                &|_| true,
+                &hit,
+            )
             .await?;
-        Ok(SearchResults { items, next, partial })
+        Ok(SearchResults { items, next: next.map(|place| List::Search.key(place)), partial })
     }
 
     pub(super) async fn count(&self, filter: &InstanceFilter) -> Result<InstanceCounts> {

@@ -4,6 +4,7 @@ use duroxide::providers::Provider;
 use duroxide::providers::management as framework;
 
 use super::Backend;
+use super::cursor::{self, List};
 use super::error::{from_provider, is_undecodable};
 use crate::history::Event;
 use crate::labels::{ExecutionStatus, InstanceStatus};
@@ -12,18 +13,27 @@ use crate::management::{
     SystemMetrics, Timestamp,
 };
 
+/// How often a call is made that says "not found" while another says that it is there.
+const ATTEMPTS: u32 = 4;
+
 impl<P: Provider + ?Sized> Backend<'_, P> {
     /// What the framework tells about an instance; `None` when there is none.
     ///
     /// Providers say "not found" in words of their own, so another call that has an answer for it decides.
     pub(super) async fn find(&self, instance: &str) -> Result<Option<framework::InstanceInfo>> {
-        let error = match self.admin.get_instance_info(instance).await {
-            Ok(info) => return Ok(Some(info)),
-            Err(error) => error,
-        };
-        match self.provider.get_instance_stats(instance).await {
-            Ok(None) => Ok(None),
-            _ => Err(from_provider(&error)),
+        let mut again = ATTEMPTS;
+        loop {
+            let error = match self.admin.get_instance_info(instance).await {
+                Ok(info) => return Ok(Some(info)),
+                Err(error) => error,
+            };
+            again -= 1;
+            match self.provider.get_instance_stats(instance).await {
+                Ok(None) => return Ok(None),
+                // It may have been deleted and started anew between the two.
+                Ok(Some(_)) if again > 0 => {}
+                _ => return Err(from_provider(&error)),
+            }
         }
     }
 
@@ -42,13 +52,18 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
             // The framework would cast it to a negative number.
             return Ok(None);
         }
-        let error = match self.admin.get_execution_info(instance, execution_id).await {
-            Ok(info) => return Ok(Some(info)),
-            Err(error) => error,
-        };
-        match self.admin.list_executions(instance).await {
-            Ok(all) if !all.contains(&execution_id) => Ok(None),
-            _ => Err(from_provider(&error)),
+        let mut again = ATTEMPTS;
+        loop {
+            let error = match self.admin.get_execution_info(instance, execution_id).await {
+                Ok(info) => return Ok(Some(info)),
+                Err(error) => error,
+            };
+            again -= 1;
+            match self.admin.list_executions(instance).await {
+                Ok(all) if !all.contains(&execution_id) => return Ok(None),
+                Ok(_) if again > 0 => {}
+                _ => return Err(from_provider(&error)),
+            }
         }
     }
 
@@ -76,7 +91,7 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
     }
 
     pub(super) async fn executions(&self, instance: &str, page: &PageRequest) -> Result<Page<ExecutionInfo>> {
-        let (limit, after) = number_key(page)?;
+        let (limit, after) = number_key(List::Executions, page)?;
         self.known(instance).await?;
         let mut ids = self.admin.list_executions(instance).await.map_err(|error| from_provider(&error))?;
         ids.sort_unstable_by(|a, b| b.cmp(a));
@@ -88,7 +103,7 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
             // It may have been pruned meanwhile.
             items.extend(self.find_execution(instance, id).await?.map(execution_info));
         }
-        let next = ids.peek().and(last).map(|id| id.to_string());
+        let next = ids.peek().and(last).map(|id| List::Executions.key(id));
         Ok(Page { items, next, partial: false })
     }
 
@@ -125,12 +140,12 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
         execution_id: u64,
         page: &PageRequest,
     ) -> Result<Page<Event>> {
-        let (limit, after) = number_key(page)?;
+        let (limit, after) = number_key(List::Events, page)?;
         let events = self.history(instance, execution_id).await?;
         let mut rest =
             events.iter().filter(|event| after.is_none_or(|after| event.event_id() > after)).peekable();
         let items = rest.by_ref().take(limit).map(tolerant).collect::<Result<Vec<Event>>>()?;
-        let next = rest.peek().and(items.last()).map(|event| event.event_id.to_string());
+        let next = rest.peek().and(items.last()).map(|event| List::Events.key(event.event_id));
         Ok(Page { items, next, partial: false })
     }
 
@@ -224,12 +239,9 @@ pub(super) fn tolerant(event: &duroxide::Event) -> Result<Event> {
 }
 
 /// Limit and key of a page whose keys are numbers.
-fn number_key(page: &PageRequest) -> Result<(usize, Option<u64>)> {
-    let after = page.after.as_ref().map(|key| key.parse()).transpose();
-    let after = after.map_err(|_| ManagementError::InvalidArgument {
-        name: "after",
-        why: "no key of this list".to_owned(),
-    })?;
+fn number_key(list: List, page: &PageRequest) -> Result<(usize, Option<u64>)> {
+    let place = list.place(page.after.as_deref())?;
+    let after = place.map(|number| number.parse()).transpose().map_err(|_| cursor::refused())?;
     Ok((at_least_one(page.limit)?, after))
 }
 
