@@ -30,9 +30,10 @@ pub fn orchestrations() -> OrchestrationRegistry {
             below?;
             named
         })
-        .register("Endless", async |c: Context, input: String| {
+        .register("Half", async |c: Context, input: String| {
+            c.schedule_sub_orchestration("Echo", input).await?;
             c.schedule_timer(Duration::from_secs(3600)).await;
-            Ok(input)
+            Ok(String::new())
         })
         .build()
 }

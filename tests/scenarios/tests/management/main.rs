@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::needless_pass_by_value,
     reason = "tests fail loudly"
 )]
 

@@ -29,10 +29,11 @@ async fn churn(
         random ^= random >> 7;
         random ^= random << 17;
         let victim = format!("order-{:08}", 1 + random % n);
-        let last: String = sqlx::query_scalar("SELECT instance_id FROM instances ORDER BY rowid DESC LIMIT 1")
-            .fetch_one(&mut connection)
-            .await
-            .expect("the newest");
+        let last: String =
+            sqlx::query_scalar("SELECT instance_id FROM instances ORDER BY rowid DESC LIMIT 1")
+                .fetch_one(&mut connection)
+                .await
+                .expect("the newest");
         for id in [&victim, &last] {
             for table in ["history", "executions", "instances"] {
                 let delete = format!("DELETE FROM {table} WHERE instance_id = '{id}'");
@@ -47,7 +48,12 @@ async fn churn(
     touched
 }
 
-async fn pages_of_a_changing_list(backend: &str, n: u64, size: usize, open: impl AsyncFnOnce(&std::path::Path) -> Arc<dyn ManagementAPI>) {
+async fn pages_of_a_changing_list(
+    backend: &str,
+    n: u64,
+    size: usize,
+    open: impl AsyncFnOnce(&std::path::Path) -> Arc<dyn ManagementAPI>,
+) {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     large::create(&path, n).await;
@@ -76,7 +82,11 @@ async fn pages_of_a_changing_list(backend: &str, n: u64, size: usize, open: impl
         .unwrap();
         stop.store(true, Ordering::SeqCst);
         touched.extend(churning.await.unwrap());
-        eprintln!("{backend}: {} in {pages} pages, {} rounds of changes", listed.len(), rounds.load(Ordering::SeqCst));
+        eprintln!(
+            "{backend}: {} in {pages} pages, {} rounds of changes",
+            listed.len(),
+            rounds.load(Ordering::SeqCst)
+        );
         lists.push((filter, listed));
     }
     for (filter, listed) in lists {
@@ -112,5 +122,6 @@ async fn who_stays_is_listed_once_by_the_provider() {
     pages_of_a_changing_list("provider", 2_000, 97, async |path| {
         let provider: Arc<dyn ManagementAPI> = workload::open(path).await;
         provider
-    }).await;
+    })
+    .await;
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use duroxide_exporter::{
-    Capability, ExecutionInfo, ExecutionStatus, FailureKind, InstanceInfo, ManagementAPI, ManagementError, Page, PageRequest,
+    Capability, ExecutionInfo, ExecutionStatus, FailureKind, InstanceInfo, ManagementAPI, ManagementError,
+    Page, PageRequest,
 };
 use scenarios::truth::{Instance, Truth};
 

@@ -104,11 +104,15 @@ fn head(id: &str, timeline: &Timeline, events: &[Value]) {
         Some((status, event))
     });
     assert_eq!(timeline.ended_at, end.map(|(_, event)| moment(event)), "{id:?}");
-    assert_eq!(timeline.status, end.map_or(
+    assert_eq!(
+        timeline.status,
+        end.map_or(
             // Without its beginning nobody can say that it runs.
             first.map_or(ExecutionStatus::Unknown, |_| ExecutionStatus::Running),
             |(status, _)| status
-        ), "{id:?}");
+        ),
+        "{id:?}"
+    );
     let failed = end.filter(|(status, _)| *status == ExecutionStatus::Failed);
     assert_eq!(timeline.failure_kind, failed.map(|(_, event)| failure_kind(&event["details"])), "{id:?}");
 }
@@ -139,9 +143,9 @@ fn one(truth: &Truth, place: (&str, u64), entry: &TimelineEntry, event: &Value, 
                 "OrchestrationCompleted" | "OrchestrationFailed" | "OrchestrationContinuedAsNew"
             )
         });
-        let given_up = events.iter().any(|other| {
-            other["source_event_id"] == event["event_id"] && is_cancellation(other)
-        });
+        let given_up = events
+            .iter()
+            .any(|other| other["source_event_id"] == event["event_id"] && is_cancellation(other));
         let moment = matches!(
             kind,
             TimelineKind::Detached
@@ -198,9 +202,7 @@ fn ending<'a>(kind: TimelineKind, event: &Value, events: &'a [Value]) -> Option<
         events.iter().filter(same).collect::<Vec<_>>()
     };
     let given_up = |wait: &&&Value| {
-        !events.iter().any(|other| {
-            other["source_event_id"] == wait["event_id"] && is_cancellation(other)
-        })
+        !events.iter().any(|other| other["source_event_id"] == wait["event_id"] && is_cancellation(other))
     };
     let place =
         of(subscribed).iter().filter(given_up).position(|wait| wait["event_id"] == event["event_id"])?;

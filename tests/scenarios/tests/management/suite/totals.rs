@@ -20,7 +20,8 @@ pub(crate) async fn metrics_count_the_rows(subject: &Subject) {
         // The framework counts executions whose instance is gone; and whatever has neither completed nor failed,
         // runs: also what a fault left without a status.
         wanted.total_executions = u64::try_from(subject.truth.executions.len()).unwrap();
-        wanted.running_instances = wanted.total_instances - wanted.completed_instances - wanted.failed_instances;
+        wanted.running_instances =
+            wanted.total_instances - wanted.completed_instances - wanted.failed_instances;
     }
     assert_eq!(metrics, wanted);
 }

@@ -1,0 +1,267 @@
+//! Trees that a real runtime made, some of them stopped in the middle.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
+use duroxide::{
+    Client,
+    providers::{Provider, sqlite::SqliteProvider},
+};
+use duroxide_exporter::{ManagementAPI, ManagementError, ProviderManagement, connect};
+use scenarios::{
+    content, disk,
+    dump::Dump,
+    files::Scratch,
+    recount,
+    scrape::{PATIENCE, wait_for},
+    sql,
+    truth::Truth,
+    workload,
+};
+
+use crate::model::{Model, before, purge_and_compare};
+
+/// Trees of one parent and one child, by what becomes of them.
+const PAIRS: [&str; 8] = [
+    "whole",
+    "child-runs",
+    "child-continues",
+    "parent-runs",
+    "child-ends-late",
+    "parent-ends-late",
+    "child-failed",
+    "child-without-execution",
+];
+
+/// A tree of each kind; nothing is queued, no runtime is at work.
+async fn fill(path: &Path) -> Arc<SqliteProvider> {
+    let store = workload::open(path).await;
+    let runtime = workload::start_runtime_with(&store, content::orchestrations()).await;
+    let client = Client::new(store.clone());
+    let pairs = PAIRS.map(|id| (id, "Above"));
+    let others = [
+        ("three-levels", "Three"),
+        ("three-levels-one-runs", "Three"),
+        ("parent", "Parent"),
+        ("detach", "Detach"),
+        ("state", "State"),
+        ("fails", "Fails"),
+        ("losers", "Losers"),
+        ("panics", "Panics"),
+        ("continuing", "State"),
+    ];
+    for (id, name) in pairs.into_iter().chain(others) {
+        client.start_orchestration(id, name, "0").await.unwrap();
+    }
+    for id in ["runs", "cancelled"] {
+        client.start_orchestration(id, "Tree", "").await.unwrap();
+    }
+    client.start_orchestration("half", "Half", "x").await.unwrap();
+    wait_for("the child of cancelled", async || {
+        let children = Truth::read(path).await;
+        (children.children("cancelled").len() + children.children("runs").len() == 2).then_some(())
+    })
+    .await;
+    client.cancel_instance("cancelled", "enough").await.unwrap();
+    for id in pairs.into_iter().chain(others).map(|(id, _)| id).chain(["cancelled", "detached-from-detach"]) {
+        wait_for(&format!("the end of {id}"), async || {
+            client.wait_for_orchestration(id, PATIENCE).await.ok()
+        })
+        .await;
+    }
+    // Children are told of the end of their parents by a message.
+    wait_for("the end of the children, and of the first half", async || {
+        let truth = Truth::read(path).await;
+        let runs = |id: &str| {
+            truth
+                .tree(id)
+                .iter()
+                .filter(|id| truth.current(truth.instance(id).unwrap()).unwrap().status == "Running")
+                .count()
+        };
+        let quiet =
+            [("cancelled", 0), ("losers", 0), ("half", 1), ("runs", 2)].iter().all(|(id, n)| runs(id) == *n);
+        (quiet && truth.tree("half").len() == 2).then_some(())
+    })
+    .await;
+    runtime.shutdown(Some(0)).await;
+    stop_in_the_middle(path).await;
+    store
+}
+
+/// States that last a moment, made to last.
+async fn stop_in_the_middle(path: &Path) {
+    let late = recount::now_ms() + 86_400_000;
+    let running = "status = 'Running', output = NULL, completed_at = NULL";
+    let deepest = Truth::read(path).await.children("three-levels-one-runs-named")[0].id.clone();
+    let change = |id: &str, what: &str| format!("UPDATE executions SET {what} WHERE instance_id = '{id}';");
+    let mut changes = String::new();
+    for (id, what) in [
+        ("child-runs::sub::2", running),
+        ("child-continues::sub::2", "status = 'ContinuedAsNew'"),
+        ("continuing", "status = 'ContinuedAsNew'"),
+        ("parent-runs", running),
+        ("child-ends-late::sub::2", &format!("completed_at = {late}")),
+        ("parent-ends-late", &format!("completed_at = {late}")),
+        ("child-failed::sub::2", "status = 'Failed'"),
+        (&deepest, running),
+    ] {
+        changes += &change(id, what);
+    }
+    changes += "DELETE FROM executions WHERE instance_id = 'child-without-execution::sub::2';";
+    // Something in every table, of one who goes and of one who stays.
+    for id in ["whole", "half"] {
+        changes += &format!(
+            "INSERT INTO orchestrator_queue (instance_id, work_item, visible_at) VALUES ('{id}', 'late', 4102444800000);
+             INSERT INTO worker_queue (instance_id, execution_id, activity_id, work_item, visible_at) VALUES ('{id}', 1, 2, 'lost', 4102444800000);
+             INSERT INTO instance_locks (instance_id, lock_token, locked_until, locked_at) VALUES ('{id}', 'old', 1, 1);
+             INSERT INTO kv_store (instance_id, key, value, last_updated_at_ms) VALUES ('{id}', 'k', 'v', 1);
+             INSERT INTO kv_delta (instance_id, key, value, last_updated_at_ms) VALUES ('{id}', 'k', 'v', 1);"
+        );
+    }
+    sql::execute(path, &changes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ended_trees_are_deleted_and_nothing_else() {
+    let scratch = Scratch::new();
+    let original = scratch.file("original.db");
+    let store = fill(&original).await;
+    let truth = Truth::read(&original).await;
+    let tomorrow = recount::now_ms() + 3_600_000;
+    assert_trees(&Model::of(&truth, tomorrow));
+    let tables = [
+        "executions",
+        "history",
+        "instance_locks",
+        "instances",
+        "kv_delta",
+        "kv_store",
+        "orchestrator_queue",
+        "worker_queue",
+    ];
+    let dump = Dump::read(&original).await;
+    for id in ["whole", "half"] {
+        let found = dump.tables_of(&BTreeSet::from([id.to_owned()]));
+        assert_eq!(found, BTreeSet::from(tables), "{id}");
+    }
+
+    let mut moments: Vec<_> =
+        truth.executions.values().filter_map(|execution| execution.completed_ms).collect();
+    moments.sort_unstable();
+    moments.dedup();
+    // The very moment at which one ended, too: "before" does not include it.
+    let some = moments.iter().step_by(1 + moments.len() / 6).copied();
+    let mut sizes = BTreeSet::new();
+    for (n, older_than) in some.chain([0, i64::MIN, tomorrow, i64::MAX]).enumerate() {
+        let path = scratch.file(&format!("copy-{n}.db"));
+        disk::copy_at_rest(&original, &path).await;
+        let copy = workload::open(&path).await;
+        let through = ProviderManagement::new(copy.clone() as Arc<dyn Provider>);
+        let api: &dyn ManagementAPI = if n % 2 == 0 { &*copy } else { &through };
+        let model = purge_and_compare(&format!("older than {older_than}"), &path, api, older_than).await;
+        sizes.insert(model.doomed.len());
+        copy.get_pool().close().await;
+    }
+    assert!(sizes.len() > 3, "all moments are the same: {sizes:?}");
+    drop(store);
+}
+
+/// The model says what a person would.
+fn assert_trees(model: &Model) {
+    let ids = model.ids();
+    let gone = [
+        "whole",
+        "whole::sub::2",
+        "child-failed",
+        "child-failed::sub::2",
+        "three-levels",
+        "three-levels-named",
+        "parent",
+        "child-of-parent",
+        "detach",
+        "detached-from-detach",
+        "state",
+        "fails",
+        "losers",
+        "panics",
+        "cancelled",
+    ];
+    for id in gone {
+        assert!(ids.contains(id), "{id} has to go");
+    }
+    let stays = [
+        "child-runs",
+        "child-runs::sub::2",
+        "child-continues",
+        "parent-runs",
+        "parent-runs::sub::2",
+        "child-ends-late",
+        "parent-ends-late",
+        "parent-ends-late::sub::2",
+        "child-without-execution",
+        "three-levels-one-runs",
+        "three-levels-one-runs-named",
+        "runs",
+        "half",
+        "continuing",
+    ];
+    for id in stays {
+        assert!(!ids.contains(id), "{id} has to stay");
+    }
+    let sizes: BTreeSet<_> = model.doomed.iter().map(BTreeSet::len).collect();
+    assert!(sizes.contains(&1) && sizes.iter().any(|size| *size >= 6), "{sizes:?}");
+    let detached = model.doomed.iter().find(|tree| tree.contains("detach")).unwrap();
+    assert!(!detached.contains("detached-from-detach"), "it is a root of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_trees_than_asked_for_are_deleted() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let store = fill(&path).await;
+    let tomorrow = recount::now_ms() + 3_600_000;
+    let was = Dump::read(&path).await;
+    let model = Model::of(&Truth::read(&path).await, tomorrow);
+    assert!(model.trees() > 7);
+
+    let none = store.purge_completed(before(tomorrow).max_trees(0)).await.unwrap();
+    assert_eq!((none.trees_deleted, none.instances.len()), (0, 0));
+    let dry = store.purge_completed(before(tomorrow).max_trees(3).dry_run()).await.unwrap();
+    assert_eq!(dry.trees_deleted, 3);
+    assert!(was.differences(&Dump::read(&path).await).is_empty());
+
+    let mut deleted = BTreeSet::new();
+    let mut trees = 0;
+    for _ in 0..100 {
+        let report = store.purge_completed(before(tomorrow).max_trees(3)).await.unwrap();
+        assert_eq!(report.failures, Vec::<String>::new());
+        assert_eq!(report.trees_deleted, (model.trees() - trees).min(3));
+        if trees == 0 {
+            assert_eq!(report.instances, dry.instances, "the dry run told the same ones");
+        }
+        deleted.extend(report.instances);
+        trees += report.trees_deleted;
+        let left = was.without(&deleted).differences(&Dump::read(&path).await);
+        assert!(left.is_empty(), "{left}");
+        if report.trees_deleted == 0 {
+            break;
+        }
+    }
+    assert_eq!((deleted, trees), (model.ids(), model.trees()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_only_read_is_not_purged() {
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    let _store = fill(&path).await;
+    let was = Dump::read(&path).await;
+    for replica in ["", "?replica=true", "?replica=false"] {
+        let api = connect(&format!("sqlite:{}{replica}", path.display())).unwrap();
+        for request in [before(i64::MAX), before(i64::MAX).dry_run()] {
+            let answer = api.purge_completed(request).await;
+            assert!(matches!(answer, Err(ManagementError::ReadOnly { .. })), "{replica}: {answer:?}");
+        }
+    }
+    assert!(was.differences(&Dump::read(&path).await).is_empty());
+}
