@@ -251,3 +251,53 @@ pub(super) async fn count(
     };
     Ok(InstanceCounts { groups: groups.into_iter().map(group).collect(), partial })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use sqlx::ConnectOptions as _;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::super::super::super::connect::Neighbour;
+    use super::super::super::reader::{Place, Reader};
+    use super::*;
+
+    const STORE: &str = "
+        CREATE TABLE instances (instance_id TEXT PRIMARY KEY, orchestration_name, orchestration_version, current_execution_id, created_at);
+        CREATE TABLE executions (instance_id, execution_id, status, output, started_at, completed_at);
+        CREATE TABLE history (instance_id, execution_id, event_id, event_type, event_data, created_at);
+        CREATE TABLE orchestrator_queue (id INTEGER PRIMARY KEY AUTOINCREMENT, instance_id, work_item, visible_at, lock_token, created_at, attempt_count);
+        CREATE TABLE worker_queue (id INTEGER PRIMARY KEY AUTOINCREMENT, work_item, lock_token, locked_until, created_at, attempt_count);
+        CREATE TABLE instance_locks (instance_id, lock_token, locked_until, locked_at);
+        CREATE INDEX one_execution ON executions (instance_id, execution_id);
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)
+        INSERT INTO instances SELECT 'i-' || i, CASE i % 9000 WHEN 1 THEN 'Rare' ELSE 'Usual' END, '1', 1, i FROM n;";
+
+    #[tokio::test]
+    async fn without_time_a_page_is_partial_and_the_next_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql(STORE).execute(&mut connection).await.unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
+
+        let place = Place { path, replica: None, neighbour: Neighbour::OtherProcess };
+        let mut reader = Reader::new(place, Arc::default());
+        let mut snapshot = reader.begin(Duration::from_secs(30)).await.unwrap();
+        let filter = InstanceFilter { orchestration: Some("Rare".to_owned()), ..InstanceFilter::default() };
+        let (mut found, mut partial, mut request) = (Vec::new(), 0, PageRequest::first(100));
+        loop {
+            let no_time = Budget::list(Duration::ZERO);
+            let Ok(page) = page(&mut snapshot, &filter, &request, no_time).await else { panic!("no page") };
+            found.extend(page.items.into_iter().map(|instance| instance.instance_id));
+            partial += usize::from(page.partial);
+            assert_eq!(page.partial, page.next.is_some());
+            let Some(next) = page.next else { break };
+            request = PageRequest::first(100).after(next);
+        }
+        assert_eq!((found, partial), (["i-18001", "i-9001", "i-1"].map(str::to_owned).to_vec(), 2));
+    }
+}

@@ -6,9 +6,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
-use duroxide_exporter::{Capability, InstanceFilter, InstanceStatus, ManagementAPI, connect};
+use duroxide_exporter::{Capability, InstanceFilter, InstanceStatus, ManagementAPI, PageRequest, connect};
 use scenarios::{files::Scratch, large, sql, workload};
 
 use crate::subject::walk;
@@ -124,4 +125,43 @@ async fn who_stays_is_listed_once_by_the_provider() {
         provider
     })
     .await;
+}
+
+/// On demand: `cargo test -p scenarios --test management million -- --ignored --nocapture`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn of_a_million_who_stays_is_listed_once() {
+    pages_of_a_changing_list("sqlite", 1_000_000, 9_973, async |path| {
+        connect(&format!("sqlite:{}?replica=false", path.display())).unwrap()
+    })
+    .await;
+}
+
+/// On demand, as above. Prints what a first page costs in stores of different sizes.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn first_pages_up_to_a_million() {
+    for n in [10_000, 100_000, 1_000_000] {
+        let scratch = Scratch::new();
+        let path = scratch.file("store.db");
+        large::create(&path, n).await;
+        let api = connect(&format!("sqlite:{}?replica=false", path.display())).unwrap();
+        let running = InstanceFilter { status: Some(InstanceStatus::Running), ..InstanceFilter::default() };
+        let none = InstanceFilter { orchestration: Some("None".to_owned()), ..InstanceFilter::default() };
+        for (what, filter) in
+            [("all", InstanceFilter::default()), ("one in a hundred", running), ("none", none)]
+        {
+            let mut times = Vec::new();
+            let mut partial = false;
+            for _ in 0..11 {
+                let begun = Instant::now();
+                let page = api.list_instances_filtered(filter.clone(), PageRequest::first(50)).await.unwrap();
+                times.push(begun.elapsed());
+                partial |= page.partial;
+                assert!(page.partial || page.items.len() == 50 || what == "none");
+            }
+            times.sort();
+            eprintln!("{n} instances, first page of {what}: median {:?}, partial: {partial}", times[5]);
+        }
+    }
 }
