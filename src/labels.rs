@@ -162,6 +162,17 @@ label_enum! {
 }
 
 label_enum! {
+    /// A clock that may go differently from the store's.
+    Clock {
+        /// That of the exporter's machine: the store's clock less this one.
+        Exporter = "exporter",
+        /// Those of the framework's workers: how far the newest moment that one of them wrote is ahead of the store's
+        /// clock. One that is slow cannot be told from one that is idle.
+        Worker = "worker",
+    }
+}
+
+label_enum! {
     /// Why a poll failed. What a person does about each is in the message that goes with it.
     FailureReason {
         /// The store's file or server does not exist or cannot be reached.
@@ -178,6 +189,10 @@ label_enum! {
         Timeout = "timeout",
         /// The store was replaced while it was being read.
         Replaced = "replaced",
+        /// A standby cancelled the read, because it stood in the way of replaying changes.
+        Conflict = "recovery_conflict",
+        /// No encrypted connection can be made, or the other side is not who it should be.
+        Tls = "tls",
         /// The management API does not offer what a poll needs.
         Unsupported = "unsupported",
         /// Anything else.

@@ -80,7 +80,7 @@ pub use app::{Exporter, ExporterBuilder, RunError, StartError};
 pub use client::Client;
 pub use history::{DecodeError, Event};
 pub use labels::{
-    ExecutionStatus, FailureKind, FailureReason, InstanceStatus, LeaseState, MessageState, Queue,
+    Clock, ExecutionStatus, FailureKind, FailureReason, InstanceStatus, LeaseState, MessageState, Queue,
 };
 pub use management::{
     Capabilities, Capability, ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceGroup,

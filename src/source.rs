@@ -9,10 +9,11 @@ mod degraded;
 
 pub(crate) use census::{
     ActivityBacklog, Census, InstanceCensus, InstanceCount, Leases, Mode, QueueCensus, QueueDetail,
-    QueueStats, StoreFacts,
+    QueueStats, Replication, StoreFacts,
 };
 pub(crate) use degraded::Degraded;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::labels::FailureReason;
@@ -36,15 +37,20 @@ pub(crate) trait Source: Send {
 pub(crate) struct SourceError {
     pub(crate) reason: FailureReason,
     pub(crate) message: String,
+    /// What to do about it, where that is more than the reason tells.
+    pub(crate) advice: Option<Cow<'static, str>>,
 }
 
 impl SourceError {
     pub(crate) fn new(reason: FailureReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self { reason, message: message.into(), advice: None }
     }
 
     /// What a person can do about it.
-    pub(crate) fn advice(&self) -> &'static str {
+    pub(crate) fn advice(&self) -> &str {
+        if let Some(advice) = &self.advice {
+            return advice;
+        }
         match self.reason {
             FailureReason::Unavailable => {
                 "Check the path or address. The application creates the store when it first starts; the exporter never does."
@@ -68,6 +74,13 @@ impl SourceError {
                 "Give it more time with --poll-timeout, or look at what keeps the store busy."
             }
             FailureReason::Replaced => "The store was replaced during the read; try again.",
+            FailureReason::Conflict => {
+                "The standby needed what the read held on to. It is tried again; if it happens often, raise \
+                 max_standby_streaming_delay or set hot_standby_feedback on the standby."
+            }
+            FailureReason::Tls => {
+                "Look at sslmode, sslrootcert, sslcert and sslkey in the URL, and at the name in the server's certificate."
+            }
             FailureReason::Unsupported => "This backend does not offer what is needed here.",
             FailureReason::Other => "The exporter goes on trying; the message above is all that is known.",
         }

@@ -2,9 +2,20 @@
 //!
 //! `url` reads `--store NAME=URL`; `connect` is the one list of backends; one folder a backend.
 
+mod budget;
 pub(crate) mod connect;
+mod events;
+mod failure;
+mod group;
+mod keys;
+mod look;
+mod names;
+mod needle;
+mod reading;
 mod url;
 
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

@@ -101,7 +101,7 @@ impl<'a> StoreReport<'a> {
         let mut lines = vec![("url", url.clone())];
         if let Some(error) = error {
             lines.push(("error", format!("{} ({})", error.message, error.reason)));
-            lines.push(("do", error.advice.to_owned()));
+            lines.push(("do", error.advice.clone()));
         }
         if let Some(facts) = facts {
             facts.lines(&mut lines);

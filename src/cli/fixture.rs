@@ -53,6 +53,9 @@ pub(super) fn good(name: &str) -> Reading {
             schema: "20251230000000".into(),
             mode: Mode::Replica,
             last_replay_age_ms: Some(90_000),
+            replication: None,
+            clock_skew_ms: Vec::new(),
+            notes: Vec::new(),
             sizes: vec![("database", 12_943_360), ("wal", 305_000)],
         },
         queues: Some(QueueCensus {

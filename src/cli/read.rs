@@ -27,12 +27,12 @@ pub(super) struct Failure {
     pub(super) reason: FailureReason,
     pub(super) message: String,
     /// What a person can do about it.
-    pub(super) advice: &'static str,
+    pub(super) advice: String,
 }
 
 impl From<&SourceError> for Failure {
     fn from(error: &SourceError) -> Self {
-        Self { reason: error.reason, message: error.message.clone(), advice: error.advice() }
+        Self { reason: error.reason, message: error.message.clone(), advice: error.advice().to_owned() }
     }
 }
 

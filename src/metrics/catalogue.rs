@@ -160,11 +160,21 @@ catalogue! {
     STORE_INFO = Gauge "duroxide.store.info" Unit::None, ["store", "backend", "schema", "mode"],
         "Always 1. backend: kind of store; schema: newest migration; mode: live, or replica for a copy.";
     STORE_SIZE = Gauge "duroxide.store.size" Unit::Bytes, ["store", "part"],
-        "Size of the store: part=database and, for SQLite, part=wal.";
+        "Size of the store: for SQLite part=database and part=wal, for Postgres each table with its indexes.";
     STORE_REPLICA = Gauge "duroxide.store.replica" Unit::None, ["store"],
         "1 when a replica or copy is being read, 0 for the live store.";
     STORE_LAST_REPLAY_AGE = Gauge "duroxide.store.last_replay_age" Unit::Seconds, ["store"],
         "Replicas only: age of the newest change that reached the replica. An idle primary makes it grow, too.";
+    STORE_REPLICATION_LAG = Gauge "duroxide.store.replication_lag" Unit::Seconds, ["store"],
+        "Standbys only: for how long what the primary may have done is not to be seen. 0 when the standby streams and has replayed everything, however idle the primary; grows while replay is paused, behind or cut off. States and ages are then those of that long ago. Absent for a role without pg_monitor.";
+    STORE_REPLAY_PAUSED = Gauge "duroxide.store.replay_paused" Unit::None, ["store"],
+        "Standbys only: 1 while replay is paused.";
+    STORE_RECEIVER_UP = Gauge "duroxide.store.receiver_up" Unit::None, ["store"],
+        "Standbys only: 1 while changes stream in from the primary. Absent for a role without pg_monitor.";
+    STORE_RECOVERY_CONFLICTS = Counter "duroxide.store.recovery_conflicts" Unit::Count("query"), ["store"],
+        "Standbys only: queries of anybody on this database that the standby cancelled because they stood in the way of replaying.";
+    STORE_CLOCK_SKEW = Gauge "duroxide.store.clock_skew" Unit::Seconds, ["store", "clock"],
+        "Postgres only. clock=exporter: the database's clock less the exporter's. clock=worker: how far the newest moment that a worker of the framework recorded is ahead of the database's clock; workers compare their own clocks with what others wrote, so such a lead delays work and stretches leases. One that is slow cannot be told from one that is idle.";
 
     // ---- polling
     UP = Gauge "duroxide.up" Unit::None, ["store"],

@@ -3,36 +3,79 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::catalogue::{SNAPSHOT_AGE, STORE_INFO, STORE_LAST_REPLAY_AGE, STORE_REPLICA, STORE_SIZE, UP};
-use super::{Builder, Family, count, seconds};
+use super::catalogue::{
+    SNAPSHOT_AGE, STORE_CLOCK_SKEW, STORE_INFO, STORE_LAST_REPLAY_AGE, STORE_RECEIVER_UP,
+    STORE_RECOVERY_CONFLICTS, STORE_REPLAY_PAUSED, STORE_REPLICA, STORE_REPLICATION_LAG, STORE_SIZE, UP,
+};
+use super::{Builder, Family, count, seconds, signed_seconds};
 use crate::observe::View;
-use crate::source::{Mode, StoreFacts};
+use crate::source::{Mode, Replication, StoreFacts};
 
 pub(super) fn families(view: &View, now: SystemTime, all: &mut Vec<Family>) {
     let mut info = Builder::new(&STORE_INFO);
     let mut size = Builder::new(&STORE_SIZE);
     let mut replica = Builder::new(&STORE_REPLICA);
     let mut last_replay_age = Builder::new(&STORE_LAST_REPLAY_AGE);
+    let mut lag = Builder::new(&STORE_REPLICATION_LAG);
+    let mut paused = Builder::new(&STORE_REPLAY_PAUSED);
+    let mut receiver_up = Builder::new(&STORE_RECEIVER_UP);
+    let mut conflicts = Builder::new(&STORE_RECOVERY_CONFLICTS);
+    let mut clock_skew = Builder::new(&STORE_CLOCK_SKEW);
     let mut up = Builder::new(&UP);
     let mut snapshot_age = Builder::new(&SNAPSHOT_AGE);
     for store in &view.stores {
         let name = &store.name;
-        up.push([name], if store.is_up() { 1.0 } else { 0.0 });
+        up.push([name], truth(store.is_up()));
         let Some(snapshot) = &store.last_good else { continue };
         // A clock that was set back must not make old values look new: no age at all is better than a wrong one,
         // but an absent series would silence the alert. Zero lasts until the clock has caught up.
         let age = now.duration_since(snapshot.taken_at).unwrap_or_default();
         snapshot_age.push([name], age.as_secs_f64());
 
-        let StoreFacts { backend, schema, mode, last_replay_age_ms, sizes } = &snapshot.census.store;
+        let StoreFacts {
+            backend,
+            schema,
+            mode,
+            last_replay_age_ms,
+            replication,
+            clock_skew_ms,
+            sizes,
+            notes: _,
+        } = &snapshot.census.store;
         info.push([name, &Arc::from(*backend), &Arc::from(schema.as_str()), &Arc::from(mode.as_str())], 1.0);
-        replica.push([name], if *mode == Mode::Replica { 1.0 } else { 0.0 });
+        replica.push([name], truth(*mode == Mode::Replica));
         if let Some(age) = last_replay_age_ms {
             last_replay_age.push([name], seconds(*age));
+        }
+        if let Some(replication) = replication {
+            let Replication {
+                lag_ms,
+                behind_ms: _,
+                paused: is_paused,
+                receiver_up: is_up,
+                conflicts: queries,
+            } = replication;
+            paused.push([name], truth(*is_paused));
+            conflicts.push([name], count(*queries));
+            if let Some(lag_ms) = lag_ms {
+                lag.push([name], seconds(*lag_ms));
+            }
+            if let Some(is_up) = is_up {
+                receiver_up.push([name], truth(*is_up));
+            }
+        }
+        for (clock, skew) in clock_skew_ms {
+            clock_skew.push([name, clock.label()], signed_seconds(*skew));
         }
         for (part, bytes) in sizes {
             size.push([name, &Arc::from(*part)], count(*bytes));
         }
     }
-    all.extend([info, size, replica, last_replay_age, up, snapshot_age].map(Builder::finish));
+    all.extend([info, size, replica, last_replay_age].map(Builder::finish));
+    all.extend([lag, paused, receiver_up, conflicts, clock_skew].map(Builder::finish));
+    all.extend([up, snapshot_age].map(Builder::finish));
+}
+
+fn truth(is: bool) -> f64 {
+    if is { 1.0 } else { 0.0 }
 }

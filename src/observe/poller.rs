@@ -56,7 +56,7 @@ pub(crate) struct Poller {
 /// How a poll ended, as the log tells it.
 #[derive(Debug, PartialEq, Eq)]
 enum Logged {
-    Read(Mode),
+    Read(Mode, Vec<String>),
     Failed(String),
 }
 
@@ -128,7 +128,7 @@ impl Poller {
     }
 
     fn log_failure(&mut self, error: &SourceError) {
-        let SourceError { reason, message } = error;
+        let SourceError { reason, message, advice: _ } = error;
         let now = Logged::Failed(message.clone());
         if self.logged.as_ref() == Some(&now) {
             tracing::debug!(store = %self.name, %reason, "poll failed again: {message}");
@@ -139,19 +139,15 @@ impl Poller {
     }
 
     fn log_success(&mut self, snapshot: &Snapshot, took: Duration) {
-        let StoreFacts { backend, schema, mode, .. } = &snapshot.census.store;
+        let StoreFacts { backend, schema, mode, notes, .. } = &snapshot.census.store;
         tracing::debug!(store = %self.name, ?took, mode = mode.as_str(), "polled");
-        let now = Logged::Read(*mode);
+        let now = Logged::Read(*mode, notes.clone());
         if self.logged.as_ref() == Some(&now) {
             return;
         }
         tracing::info!(store = %self.name, backend, schema, mode = mode.as_str(), "store is read");
-        if *mode == Mode::Replica {
-            tracing::info!(
-                store = %self.name,
-                "read as a copy: states and ages are those of its newest change. If it is the live store of an \
-                 application that is stopped, add ?replica=false to its URL"
-            );
+        for note in notes {
+            tracing::info!(store = %self.name, "{note}");
         }
         self.logged = Some(now);
     }

@@ -56,7 +56,10 @@ fn snapshot() -> Snapshot {
         schema: "0018_sessions".to_owned(),
         mode: Mode::Live,
         last_replay_age_ms: None,
+        replication: None,
+        clock_skew_ms: Vec::new(),
         sizes: Vec::new(),
+        notes: Vec::new(),
     };
     let queues = Some(QueueCensus { queues, detail: None });
     Snapshot {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::labels::{InstanceStatus, MessageState, Queue};
+use crate::labels::{Clock, InstanceStatus, MessageState, Queue};
 
 /// One consistent view of a store.
 #[derive(Debug, Clone)]
@@ -23,10 +23,32 @@ pub(crate) struct StoreFacts {
     /// Newest migration, as the store names it; empty when unknown.
     pub(crate) schema: String,
     pub(crate) mode: Mode,
-    /// Replicas: age of their newest change by this machine's clock.
+    /// Replicas: age of the newest change that reached them, however idle the primary.
     pub(crate) last_replay_age_ms: Option<i64>,
+    /// Replicas that follow a primary.
+    pub(crate) replication: Option<Replication>,
+    /// Clocks that go differently; empty where there is one clock.
+    pub(crate) clock_skew_ms: Vec<(Clock, i64)>,
     /// Sizes in bytes by part.
     pub(crate) sizes: Vec<(&'static str, u64)>,
+    /// What people should know of how it is read, in words.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How a replica follows its primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replication {
+    /// For how long what the primary may have done is not to be seen: 0 for one that is level with it. `None` where we may
+    /// not know.
+    pub(crate) lag_ms: Option<i64>,
+    /// How far "now" is behind the clock.
+    pub(crate) behind_ms: i64,
+    /// Replay has been paused.
+    pub(crate) paused: bool,
+    /// Whether changes stream in. `None` where we may not know.
+    pub(crate) receiver_up: Option<bool>,
+    /// Reads of anybody that were cancelled for the sake of replaying.
+    pub(crate) conflicts: u64,
 }
 
 /// Whether the live store or a copy is read.

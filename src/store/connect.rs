@@ -34,6 +34,8 @@ pub(crate) fn management(url: &StoreUrl, neighbour: Neighbour, limit: Duration) 
             let _ = (neighbour, limit);
             Arc::new(NotBuilt { feature: "sqlite" })
         }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Arc::new(super::postgres::management(url.clone(), limit)),
     }
 }
 
@@ -51,6 +53,8 @@ pub(crate) fn source(url: &StoreUrl, neighbour: Neighbour) -> Box<dyn Source> {
             let _ = neighbour;
             Box::new(NotBuilt { feature: "sqlite" })
         }
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Box::new(super::postgres::source(url.clone())),
     }
 }
 

@@ -30,6 +30,7 @@ use std::time::Duration;
 use super::connect::Neighbour;
 use crate::management::ManagementAPI;
 use crate::source::Source;
+pub(super) use error::classify;
 use reader::Place;
 
 /// The store as the poller reads it.

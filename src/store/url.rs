@@ -1,10 +1,15 @@
 //! Store URLs, as given in `--store NAME=URL`.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
+#[cfg(feature = "postgres")]
+pub(crate) use postgres::PostgresUrl;
 
 /// One store of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +28,9 @@ pub(crate) enum StoreUrl {
         /// Whether the file is a copy; `None`: a file without a `-wal` beside it is one.
         replica: Option<bool>,
     },
+    /// A schema of a Postgres database.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresUrl),
 }
 
 /// What is wrong with a store's URL or name.
@@ -31,6 +39,9 @@ pub(crate) enum StoreUrl {
 pub struct UrlError(String);
 
 const EXAMPLE: &str = "orders=sqlite:/var/lib/orders/store.db";
+
+/// What can be written in front of the first colon.
+const SCHEMES: &str = "sqlite: and postgres:";
 
 impl StoreSpec {
     /// Reads `NAME=URL`, or a bare `URL`, which is named `default`.
@@ -57,7 +68,7 @@ impl StoreSpec {
 }
 
 impl StoreUrl {
-    /// Reads `sqlite:PATH[?replica=true|false]`.
+    /// Reads `sqlite:PATH[?replica=true|false]` or `postgres://HOST/DATABASE[?schema=…]`.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let text = text.trim();
         let Some((scheme, rest)) = text.split_once(':') else {
@@ -68,8 +79,14 @@ impl StoreUrl {
         };
         match scheme {
             "sqlite" | "sqlite3" | "file" => Self::parse_sqlite(rest),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => PostgresUrl::parse(text).map(Self::Postgres),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(UrlError(
+                "this build cannot read Postgres stores: its feature `postgres` was left out".into(),
+            )),
             _ => Err(UrlError(format!(
-                "unknown store scheme {scheme:?}; this version reads sqlite: (example: {EXAMPLE})"
+                "unknown store scheme {scheme:?}; this version reads {SCHEMES} (example: {EXAMPLE})"
             ))),
         }
     }
@@ -125,6 +142,8 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite { path, .. } => write!(f, "sqlite:{}", path.display()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }

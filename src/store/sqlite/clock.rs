@@ -6,8 +6,8 @@ use serde::Deserialize;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::error::Failure;
 use super::schema::Schema;
+use crate::store::failure::Failure;
 
 /// The machine's clock. The runtime that writes a SQLite file runs on the same machine and uses it, too.
 pub(super) fn wall_ms() -> i64 {

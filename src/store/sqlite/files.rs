@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::error::Failure;
 use crate::labels::FailureReason;
+use crate::store::failure::Failure;
 
 /// The store's files at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use super::super::connect::Neighbour;
-use super::error::Failure;
 use super::files::{Access, Files, beside};
 use crate::labels::FailureReason;
+use crate::store::failure::Failure;
 
 /// Readers of a WAL store wait for nobody, except in rare moments (recovery, a rollback-mode copy).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);

@@ -10,7 +10,6 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::error::Failure;
 use super::schema::Schema;
 use super::sql::millis;
 use super::text;
@@ -18,6 +17,8 @@ use super::undecodable::Undecodable;
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
 use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats};
+use crate::store::failure::Failure;
+use crate::store::group::{self, Group, unsigned};
 
 /// How the framework begins the JSON of a timer row.
 pub(super) const TIMER_PREFIX: &str = "{\"TimerFired\"";
@@ -130,9 +131,9 @@ async fn orchestrator(connection: &mut SqliteConnection, now_ms: i64) -> Result<
         starts = starts("q.work_item"),
         batch_starts = starts("s.work_item"),
     );
-    let mut orchestrator = Orchestrator { queue: empty(), timer: empty(), pending_timers: 0 };
+    let mut orchestrator = Orchestrator { queue: group::empty(), timer: group::empty(), pending_timers: 0 };
     for row in sqlx::query(&sql).bind(now_ms).fetch_all(&mut *connection).await? {
-        let group = Group::read(&row)?;
+        let group = group(&row)?;
         let leftovers = unsigned(row.try_get(8)?);
         let stats = if row.try_get::<bool, _>(6)? {
             if group.state == MessageState::Delayed {
@@ -178,12 +179,12 @@ async fn worker(
         activity = text::sql_json_prefix("q.work_item", "$.ActivityExecute.name"),
         tag = if schema.worker_tag { text::sql_prefix("q.tag") } else { "NULL".to_owned() },
     );
-    let mut worker = empty();
+    let mut worker = group::empty();
     let mut activities: BTreeMap<(Arc<str>, Arc<str>), ActivityBacklog> = BTreeMap::new();
     // Row by row: there may be as many groups as there are messages.
     let mut rows = sqlx::query(&sql).bind(now_ms).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
-        let group = Group::read(&row)?;
+        let group = group(&row)?;
         group.add_to(&mut worker);
         let activity: Option<Vec<u8>> = row.try_get(6)?;
         let tag: Option<Vec<u8>> = row.try_get(7)?;
@@ -199,68 +200,21 @@ async fn worker(
         if let Some(cell) = backlog.messages.get_mut(group.state.index()) {
             *cell += group.count;
         }
-        backlog.oldest_ready_since_ms = earliest(backlog.oldest_ready_since_ms, group.waiting_since());
+        backlog.oldest_ready_since_ms = group::earliest(backlog.oldest_ready_since_ms, group.waiting_since());
     }
     Ok((worker, activities.into_values().collect()))
 }
 
 /// One row of either statement: the rows of one state.
-struct Group {
-    state: MessageState,
-    count: u64,
-    since: Option<i64>,
-    lease_end: Option<i64>,
-    retrying: u64,
-    max_attempts: u64,
-}
-
-impl Group {
-    fn read(row: &SqliteRow) -> Result<Self, Failure> {
-        let index: i64 = row.try_get(0)?;
-        let state = MessageState::ALL.iter().copied().find(|state| state.index() as i64 == index);
-        Ok(Self {
-            // The statements yield no other number.
-            state: state.unwrap_or(MessageState::Delayed),
-            count: unsigned(row.try_get(1)?),
-            since: row.try_get(2)?,
-            lease_end: row.try_get(3)?,
-            retrying: unsigned(row.try_get(4)?),
-            max_attempts: unsigned(row.try_get(5)?),
-        })
-    }
-
-    /// Fetchable and blocked rows wait; sleeping and leased ones do not.
-    fn waiting_since(&self) -> Option<i64> {
-        (self.state.is_fetchable() || self.state == MessageState::Blocked).then_some(self.since).flatten()
-    }
-
-    fn add_to(&self, stats: &mut QueueStats) {
-        if let Some(cell) = stats.messages.as_mut().and_then(|messages| messages.get_mut(self.state.index()))
-        {
-            *cell += self.count;
-        }
-        if self.state.is_fetchable() {
-            stats.fetchable = stats.fetchable.map(|rows| rows + self.count);
-        }
-        stats.oldest_ready_since_ms = earliest(stats.oldest_ready_since_ms, self.waiting_since());
-        if self.state == MessageState::LeaseExpired {
-            stats.oldest_expired_since_ms = earliest(stats.oldest_expired_since_ms, self.lease_end);
-        }
-        stats.retrying += self.retrying;
-        stats.max_attempts = stats.max_attempts.max(self.max_attempts);
-    }
-}
-
-fn empty() -> QueueStats {
-    QueueStats { messages: Some([0; 5]), fetchable: Some(0), ..QueueStats::default() }
-}
-
-fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
-    [a, b].into_iter().flatten().min()
-}
-
-fn unsigned(n: i64) -> u64 {
-    u64::try_from(n).unwrap_or(0)
+fn group(row: &SqliteRow) -> Result<Group, sqlx::Error> {
+    Ok(Group {
+        state: group::state_at(row.try_get(0)?),
+        count: unsigned(row.try_get(1)?),
+        since_ms: row.try_get(2)?,
+        lease_end_ms: row.try_get(3)?,
+        retrying: unsigned(row.try_get(4)?),
+        max_attempts: unsigned(row.try_get(5)?),
+    })
 }
 
 async fn ready_instances(connection: &mut SqliteConnection, now_ms: i64) -> Result<u64, Failure> {

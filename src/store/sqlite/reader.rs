@@ -9,11 +9,11 @@ use tokio::task::JoinHandle;
 
 use super::super::connect::Neighbour;
 use super::clock;
-use super::error::Failure;
 use super::files::{self, Access, Files};
 use super::open::Opened;
 use super::schema::Schema;
 use crate::labels::FailureReason;
+use crate::store::failure::Failure;
 
 /// Which store: where it is, and how it may be opened.
 #[derive(Debug, Clone)]
@@ -122,33 +122,6 @@ impl Snapshot {
     }
 }
 
-/// One read transaction on a reader: `read!(reader, limit, snapshot => work)`, where `work` is a `Result` of
-/// [`Failure`]. Tried twice where the file was replaced: a copy that is being replaced is usually whole a moment later.
-///
-/// A macro, because a function that takes the work as an async closure gives no `Send` future.
-macro_rules! read {
-    ($reader:expr, $limit:expr, $snapshot:ident => $work:expr) => {{
-        let mut again = true;
-        loop {
-            let outcome = match $reader.begin($limit).await {
-                Ok(mut $snapshot) => {
-                    let answer = {
-                        let $snapshot = &mut $snapshot;
-                        $work
-                    };
-                    $reader.end($snapshot, answer).await
-                }
-                Err(failure) => Err(failure),
-            };
-            match outcome {
-                Err(failure) if again && failure.reason == FailureReason::Replaced => again = false,
-                outcome => break outcome,
-            }
-        }
-    }};
-}
-pub(super) use read;
-
 impl Reader {
     pub(super) fn new(place: Place, recognised: Arc<Mutex<Recognised>>) -> Self {
         Self { place, recognised, schema: None, open: None, looking: None }
@@ -179,6 +152,16 @@ impl Reader {
                 Err(failure)
             }
         }
+    }
+
+    /// SQLite interrupts itself.
+    #[expect(clippy::unused_self, reason = "a reader of another store has to watch its server")]
+    pub(super) async fn guard<T>(
+        &self,
+        _limit: Duration,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        work.await
     }
 
     /// Ends the transaction, and lets its answer pass if the files were the same all the time.

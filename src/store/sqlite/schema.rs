@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::error::Failure;
 use crate::labels::FailureReason;
+use crate::store::failure::Failure;
 
 /// The parts of the schema that differ between versions of the framework.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::Failure;
 use super::files::Files;
-use super::reader::{Place, Reader, Snapshot, read};
+use super::reader::{Place, Reader, Snapshot};
 use super::undecodable::Undecodable;
 use super::{instances, queues};
-use crate::labels::FailureReason;
 use crate::source::{Census, InstanceCensus, Mode, Source, SourceError, StoreFacts};
+use crate::store::failure::Failure;
+use crate::store::reading::read;
+
+const A_COPY: &str = "read as a copy: states and ages are those of its newest change. If it is the live store of an \
+     application that is stopped, add ?replica=false to its URL";
 
 /// Takes the census of one SQLite store.
 pub(crate) struct SqliteSource {
@@ -59,7 +62,10 @@ impl Known {
                 schema: schema.migration,
                 mode: if snapshot.replica { Mode::Replica } else { Mode::Live },
                 last_replay_age_ms: moment.last_replay_age_ms,
+                replication: None,
+                clock_skew_ms: Vec::new(),
                 sizes: files.sizes(),
+                notes: snapshot.replica.then(|| A_COPY.to_owned()).into_iter().collect(),
             },
             queues: Some(queues),
             instances: Some(instances),
@@ -72,6 +78,6 @@ impl Source for SqliteSource {
     async fn census(&mut self, limit: Duration) -> Result<Census, SourceError> {
         let Self { place, reader, known } = self;
         read!(reader, limit, snapshot => known.census(snapshot).await)
-            .map_err(|failure| failure.explain(&place.path))
+            .map_err(|failure| failure.explain(&place.path.display()))
     }
 }

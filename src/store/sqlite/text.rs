@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-/// Longer names are cut. Nobody reads more, and a label's length is paid for in every scrape.
-pub(super) const MAX_NAME_CHARS: usize = 200;
+use crate::store::names::{MAX_NAME_CHARS, shorten};
 
 /// SQL for a text column, long enough for [`name`] and no longer, with embedded NULs intact. Yields text or bytes:
 /// to be cast to BLOB when it is read, after grouping, because casting every row costs more than grouping it.
@@ -49,13 +48,6 @@ pub(super) fn json_name(bytes: &[u8]) -> Arc<str> {
     }
     // Not a string at all, for example a number.
     shorten(&lossy)
-}
-
-fn shorten(text: &str) -> Arc<str> {
-    match text.char_indices().nth(MAX_NAME_CHARS) {
-        None => text.into(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::error::Failure;
+use crate::store::failure::Failure;
 
 /// What is remembered between polls.
 #[derive(Debug, Default)]

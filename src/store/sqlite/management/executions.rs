@@ -6,12 +6,12 @@ use sqlx::sqlite::SqliteRow;
 
 use super::super::reader::Snapshot;
 use super::super::sql::{millis, text, time};
-use super::Answer;
-use super::budget::Room;
-use super::keys::{self, List};
 use crate::history::Event;
 use crate::labels::{ExecutionStatus, FailureKind};
 use crate::management::{ExecutionInfo, ManagementError, Page, PageRequest};
+use crate::store::budget::Room;
+use crate::store::keys::{self, List};
+use crate::store::reading::Answer;
 
 /// The start of an execution is in its first event, to the millisecond. In the row it has whole seconds, but a first
 /// event as large as this is not parsed for its time alone.

@@ -1,4 +1,4 @@
-//! The history of one execution. A row that cannot be decoded is an event all the same.
+//! The history of one execution.
 
 use futures_util::TryStreamExt;
 use sqlx::Row;
@@ -6,12 +6,13 @@ use sqlx::sqlite::SqliteRow;
 
 use super::super::reader::Snapshot;
 use super::super::sql::{millis, text, time};
-use super::Answer;
-use super::budget::Room;
 use super::executions::instance_exists;
-use super::keys::{self, List};
 use crate::history::Event;
 use crate::management::{ManagementError, Page, PageRequest};
+use crate::store::budget::Room;
+use crate::store::events::{self, Columns};
+use crate::store::keys::{self, List};
+use crate::store::reading::Answer;
 
 /// Events of the instance `?1` and its execution `?2`; conditions follow.
 pub(super) fn select() -> String {
@@ -31,27 +32,8 @@ pub(super) fn read(
     let id: i64 = row.try_get(0)?;
     let json: Option<Vec<u8>> = row.try_get(2)?;
     let json = json.unwrap_or_default();
-    let decoded = match std::str::from_utf8(&json) {
-        Ok(json) => Event::decode(json).map_err(|error| error.to_string()),
-        Err(_) => Err("not a history event: no valid UTF-8".to_owned()),
-    };
-    let event = match decoded {
-        Ok(event) => event,
-        Err(why) => {
-            let created = time(row, 3)?.and_then(|time| u64::try_from(time.unix_millis()).ok());
-            Event {
-                event_id: u64::try_from(id).unwrap_or(0),
-                source_event_id: None,
-                instance_id: instance.to_owned(),
-                execution_id: u64::try_from(execution).unwrap_or(0),
-                timestamp_ms: created.unwrap_or(0),
-                duroxide_version: String::new(),
-                event_type: text(row, 1)?.unwrap_or_default(),
-                undecodable: Some(why),
-                fields: serde_json::Map::new(),
-            }
-        }
-    };
+    let (event_type, committed_at) = (text(row, 1)?, time(row, 3)?);
+    let event = events::event(&json, Columns { instance, execution, id, event_type, committed_at });
     Ok((id, event, json.len()))
 }
 

@@ -10,13 +10,13 @@ use sqlx::{Arguments, Row};
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
 use super::super::sql::{millis, text, time};
-use super::Answer;
-use super::budget::{Budget, Room};
-use super::keys::{self, List};
 use crate::labels::InstanceStatus;
 use crate::management::{
     InstanceCounts, InstanceFilter, InstanceGroup, InstanceInfo, ManagementError, Page, PageRequest,
 };
+use crate::store::budget::{Budget, Room};
+use crate::store::keys::{self, List};
+use crate::store::reading::Answer;
 
 /// Instances looked at between two looks at the clock.
 const WINDOW: i64 = 10_000;
@@ -58,13 +58,6 @@ pub(super) fn read(row: &SqliteRow) -> Result<(i64, InstanceInfo), sqlx::Error> 
         custom_status: text(row, 9)?,
     };
     Ok((row.try_get(0)?, info))
-}
-
-pub(super) async fn info(snapshot: &mut Snapshot, instance: &str) -> Answer<InstanceInfo> {
-    let sql = format!("SELECT {} {FROM} WHERE i.instance_id = ?", columns(&snapshot.schema));
-    let row = sqlx::query(&sql).bind(instance).fetch_optional(snapshot.connection()).await?;
-    let row = row.ok_or_else(|| ManagementError::no_instance(instance))?;
-    Ok(read(&row)?.1)
 }
 
 /// A filter as SQL.

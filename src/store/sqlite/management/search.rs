@@ -4,18 +4,17 @@
 use std::time::Instant;
 
 use futures_util::TryStreamExt;
-use serde_json::Value;
 use sqlx::Row;
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
-use super::Answer;
-use super::budget::{Budget, Room};
 use super::history;
 use super::instances::{self, FROM, Windows, columns};
-use super::keys::{self, List};
-use crate::history::Event;
 use crate::management::{InstanceInfo, ManagementError, SearchField, SearchHit, SearchQuery, SearchResults};
+use crate::store::budget::{Budget, Room};
+use crate::store::keys::{self, List};
+use crate::store::needle::Needle;
+use crate::store::reading::Answer;
 
 /// Instances searched between two looks at the clock; with their payloads there is far more of each.
 const WINDOW: i64 = 5_000;
@@ -70,7 +69,7 @@ pub(super) async fn search(
             for (column, field) in FIELDS.into_iter().enumerate() {
                 let here: bool = row.try_get(column + 1)?;
                 if here
-                    && (field != SearchField::History || needle.is_in_history(snapshot, &instance).await?)
+                    && (field != SearchField::History || is_in_history(snapshot, &needle, &instance).await?)
                 {
                     matched.push(field);
                 }
@@ -120,49 +119,19 @@ fn candidates(schema: &Schema, payloads: bool) -> String {
     )
 }
 
-/// What is searched for.
-struct Needle {
-    /// In small letters, as far as they are ASCII: what `lower` of SQLite does.
-    text: String,
-    /// As it looks inside a JSON string.
-    json: String,
-}
-
-impl Needle {
-    fn new(text: &str) -> Self {
-        let text = text.to_ascii_lowercase();
-        let quoted = Value::from(text.as_str()).to_string();
-        let json = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned();
-        Self { text, json }
-    }
-
-    async fn is_in_history(&self, snapshot: &mut Snapshot, instance: &InstanceInfo) -> Answer<bool> {
-        let execution = keys::execution(&instance.instance_id, instance.current_execution_id)?;
-        let sql = history::select() + " AND instr(lower(event_data), ?) > 0";
-        let mut rows = sqlx::query(&sql)
-            .bind(&instance.instance_id)
-            .bind(execution)
-            .bind(&self.json)
-            .fetch(snapshot.connection());
-        while let Some(row) = rows.try_next().await? {
-            let (_, event, _) = history::read(&row, &instance.instance_id, execution)?;
-            if self.is_in(&event) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn is_in(&self, event: &Event) -> bool {
-        event.fields.values().any(|value| self.is_in_value(value))
-    }
-
-    fn is_in_value(&self, value: &Value) -> bool {
-        match value {
-            Value::String(text) => text.to_ascii_lowercase().contains(&self.text),
-            Value::Array(values) => values.iter().any(|value| self.is_in_value(value)),
-            Value::Object(members) => members.values().any(|value| self.is_in_value(value)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+async fn is_in_history(snapshot: &mut Snapshot, needle: &Needle, instance: &InstanceInfo) -> Answer<bool> {
+    let execution = keys::execution(&instance.instance_id, instance.current_execution_id)?;
+    let sql = history::select() + " AND instr(lower(event_data), ?) > 0";
+    let mut rows = sqlx::query(&sql)
+        .bind(&instance.instance_id)
+        .bind(execution)
+        .bind(&needle.json)
+        .fetch(snapshot.connection());
+    while let Some(row) = rows.try_next().await? {
+        let (_, event, _) = history::read(&row, &instance.instance_id, execution)?;
+        if needle.is_in(&event) {
+            return Ok(true);
         }
     }
+    Ok(false)
 }

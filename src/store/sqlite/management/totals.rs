@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use sqlx::Row;
 
-use super::super::error::Failure;
 use super::super::queues;
 use super::super::reader::Snapshot;
 use super::super::sql::text;
-use super::Answer;
-use super::budget::Budget;
 use super::instances::FROM;
 use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{QueueDepths, SystemMetrics};
+use crate::store::budget::Budget;
+use crate::store::failure::Failure;
+use crate::store::reading::Answer;
 
 pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<SystemMetrics> {
     let mut metrics = SystemMetrics::default();

@@ -4,25 +4,25 @@ use std::time::{Duration, Instant};
 
 /// Time for what can be ended early and gone on with later.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget(Duration);
+pub(in crate::store) struct Budget(Duration);
 
 impl Budget {
     /// A page that has to look for its entries.
-    pub(super) fn list(limit: Duration) -> Self {
+    pub(in crate::store) fn list(limit: Duration) -> Self {
         Self::at_most(Duration::from_secs(2), limit)
     }
 
-    pub(super) fn search(limit: Duration) -> Self {
+    pub(in crate::store) fn search(limit: Duration) -> Self {
         Self::at_most(Duration::from_secs(5), limit)
     }
 
     /// A count cannot be gone on with: it takes what there is.
-    pub(super) fn count(limit: Duration) -> Self {
+    pub(in crate::store) fn count(limit: Duration) -> Self {
         Self::at_most(limit, limit)
     }
 
     /// Counting history, which is for most stores the greatest part by far.
-    pub(super) fn events(limit: Duration) -> Self {
+    pub(in crate::store) fn events(limit: Duration) -> Self {
         Self::at_most(Duration::from_secs(1), limit)
     }
 
@@ -31,7 +31,7 @@ impl Budget {
         Self(time.min(limit.mul_f64(0.8)))
     }
 
-    pub(super) fn deadline(self) -> Instant {
+    pub(in crate::store) fn deadline(self) -> Instant {
         Instant::now() + self.0
     }
 }
@@ -44,22 +44,34 @@ const PAGE_ENTRIES: usize = 10_000;
 
 /// Whether one more entry fits on a page.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(in crate::store) struct Room {
     entries: usize,
     bytes: usize,
 }
 
 impl Room {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in crate::store) fn new(limit: usize) -> Self {
         Self { entries: limit.min(PAGE_ENTRIES), bytes: PAGE_BYTES }
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    /// Entries that still fit, as a database counts them.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn entries_left(&self) -> i64 {
+        i64::try_from(self.entries).unwrap_or(i64::MAX - 1)
+    }
+
+    /// Bytes that still fit, likewise.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn bytes_left(&self) -> i64 {
+        i64::try_from(self.bytes).unwrap_or(i64::MAX)
+    }
+
+    pub(in crate::store) fn is_full(&self) -> bool {
         self.entries == 0 || self.bytes == 0
     }
 
     /// Takes the room of one entry; the one that crosses the limit is the last.
-    pub(super) fn take(&mut self, bytes: usize) {
+    pub(in crate::store) fn take(&mut self, bytes: usize) {
         self.entries = self.entries.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
     }

@@ -1,0 +1,41 @@
+//! A duroxide-pg or duroxide-pg-opt store, on a primary or on a hot standby, read-only.
+//!
+//! Never through the framework's provider, which would migrate the schema. Everything is read in read-only transactions
+//! of bounded time: nothing is written, created or locked. No JSON is cast in SQL: a legal `\u0000` in one row would fail
+//! the whole statement.
+//!
+//! Rooms: `open` makes a connection, `reader` is one read of the store, whoever asks; `schema` probes what is there and
+//! what we may read of it, `rights` says which are missing, `standby` finds out how current a standby is and what time it
+//! is there, `error` says what went wrong, `sql` has the pieces that statements share. `source` takes the census with
+//! `queues`, `items`, `instances` and `notes`; `management` answers people.
+
+mod error;
+mod instances;
+mod items;
+mod management;
+mod notes;
+mod open;
+mod queues;
+mod reader;
+mod rights;
+mod schema;
+mod source;
+mod sql;
+mod standby;
+
+use std::time::Duration;
+
+use super::url::PostgresUrl;
+use crate::management::ManagementAPI;
+use crate::source::Source;
+pub(super) use error::{classify, of_the_connection};
+
+/// The store as the poller reads it.
+pub(super) fn source(url: PostgresUrl) -> impl Source {
+    source::PostgresSource::new(url)
+}
+
+/// The store as people read it, each call within `limit`.
+pub(super) fn management(url: PostgresUrl, limit: Duration) -> impl ManagementAPI {
+    management::PostgresManagement::new(url, limit)
+}

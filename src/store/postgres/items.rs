@@ -1,0 +1,213 @@
+//! What the rows of the queues are about: their work items, decoded here and never in SQL.
+//!
+//! The framework never changes a row's content nor uses an id again, so each row is decoded once, when it is first seen,
+//! by the framework's own type: the cost is that of what was enqueued, not of what waits. Only those found bad are read
+//! again, for an operator may delete or mend them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use duroxide::providers::WorkItem;
+use futures_util::TryStreamExt;
+use serde::Deserialize;
+use sqlx::Row;
+
+use super::reader::Snapshot;
+use super::schema::Schema;
+use crate::store::failure::Failure;
+use crate::store::names::shorten;
+
+/// Of a larger one only the beginning is read. Whether it can be decoded is then not known: it counts as good.
+const LARGEST: i32 = 1 << 20;
+
+/// So much of the beginning holds the name of an activity, unless its instance's id is longer than that.
+const BEGINNING: i32 = 16 << 10;
+
+/// Ids in one statement.
+const BATCH: usize = 2_000;
+
+/// What a row is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Item {
+    /// A timer of this execution.
+    Timer(i64),
+    /// An activity of this name.
+    Activity(Arc<str>),
+    Other,
+    /// No work item the framework knows; perhaps with the name of an activity all the same.
+    Bad(Option<Arc<str>>),
+}
+
+/// The rows of one queue table.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    known: HashMap<i64, Item>,
+    names: HashSet<Arc<str>>,
+}
+
+/// Both tables.
+#[derive(Debug, Default)]
+pub(super) struct QueueItems {
+    tables: [i64; 2],
+    pub(super) orchestrator: Items,
+    pub(super) worker: Items,
+}
+
+impl QueueItems {
+    /// Forgets everything when the tables are others than before.
+    pub(super) fn settle(&mut self, schema: &Schema, other_store: bool) {
+        if other_store || self.tables != schema.queue_tables {
+            *self = Self { tables: schema.queue_tables, ..Self::default() };
+        }
+    }
+}
+
+impl Items {
+    /// Learns about the rows of `table` that are there now, all of them `ids`, and forgets the others.
+    pub(super) async fn update(
+        &mut self,
+        snapshot: &mut Snapshot,
+        table: &'static str,
+        ids: &[i64],
+    ) -> Result<(), Failure> {
+        self.forget_all_but(ids);
+        let unknown: Vec<i64> = ids
+            .iter()
+            .copied()
+            .filter(|id| {
+                !matches!(self.known.get(id), Some(Item::Timer(_) | Item::Activity(_) | Item::Other))
+            })
+            .collect();
+        let sql = format!(
+            "SELECT id, octet_length(work_item) > {LARGEST}, \
+                    CASE WHEN octet_length(work_item) > {LARGEST} THEN left(work_item, {BEGINNING}) ELSE work_item END \
+             FROM {table} WHERE id = ANY($1)"
+        );
+        for batch in unknown.chunks(BATCH) {
+            let connection = snapshot.allow().await?;
+            let mut rows = sqlx::query(&sql).persistent(false).bind(batch).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                let (id, large): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
+                let text: &str = row.try_get(2)?;
+                let item = if large { self.beginning(text) } else { self.whole(text) };
+                self.known.insert(id, item);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn get(&self, id: i64) -> &Item {
+        self.known.get(&id).unwrap_or(&Item::Other)
+    }
+
+    fn forget_all_but(&mut self, ids: &[i64]) {
+        let here: HashSet<i64> = ids.iter().copied().collect();
+        self.known.retain(|id, _| here.contains(id));
+        // A name is held by its rows and by this list.
+        let Self { known: _, names } = self;
+        names.retain(|name| Arc::strong_count(name) > 1);
+    }
+
+    fn whole(&mut self, text: &str) -> Item {
+        match serde_json::from_str::<WorkItem>(text) {
+            Ok(WorkItem::TimerFired { execution_id, .. }) => {
+                Item::Timer(i64::try_from(execution_id).unwrap_or(i64::MAX))
+            }
+            Ok(WorkItem::ActivityExecute { name, .. }) => Item::Activity(self.name(&name)),
+            Ok(_) => Item::Other,
+            Err(_) => {
+                let activity = serde_json::from_str::<Activity>(text).ok();
+                Item::Bad(activity.map(|item| self.name(&item.activity.name)))
+            }
+        }
+    }
+
+    fn beginning(&mut self, text: &str) -> Item {
+        match activity_name(text) {
+            Some(name) => Item::Activity(self.name(&name)),
+            None => Item::Other,
+        }
+    }
+
+    fn name(&mut self, name: &str) -> Arc<str> {
+        let name = shorten(name);
+        if let Some(known) = self.names.get(&name) {
+            return Arc::clone(known);
+        }
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+}
+
+/// As much of an activity's item as is told of one that another version wrote.
+#[derive(Deserialize)]
+struct Activity {
+    #[serde(rename = "ActivityExecute")]
+    activity: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// The name in the beginning of an activity's JSON.
+fn activity_name(beginning: &str) -> Option<String> {
+    if !beginning.starts_with("{\"ActivityExecute\"") {
+        return None;
+    }
+    // Inside a string its quotes would be escaped, and all members of an activity are strings or numbers: where this is
+    // followed by a colon, it is the member.
+    for (at, key) in beginning.match_indices("\"name\"") {
+        let Some(value) =
+            beginning.get(at + key.len()..).and_then(|rest| rest.trim_start().strip_prefix(':'))
+        else {
+            continue;
+        };
+        return serde_json::Deserializer::from_str(value).into_iter::<String>().next()?.ok();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn items_are_told_apart() {
+        let mut items = Items::default();
+        let timer = r#"{"TimerFired": {"id": 2, "instance": "i", "fire_at_ms": 1, "execution_id": 7}}"#;
+        assert_eq!(items.whole(timer), Item::Timer(7));
+        assert_eq!(items.whole(r#"{"CancelInstance":{"instance":"i","reason":"r"}}"#), Item::Other);
+        let newer = r#"{"ActivityExecute":{"name":"Charge","news":true}}"#;
+        assert_eq!(items.whole(newer), Item::Bad(Some("Charge".into())));
+        for bad in ["", "no JSON", "{}", r#"{"FromTheFuture":{}}"#, r#"{"ActivityExecute":{"name":1}}"#] {
+            assert_eq!(items.whole(bad), Item::Bad(None), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_name_is_found_in_the_beginning(
+            name in "(\\PC|[\\x00-\\x1f\"\\\\]){0,40}",
+            instance in "(\\PC|\"name\":|\\\\){0,30}",
+            tag in proptest::option::of("(name|\"|:| ){0,6}"),
+        ) {
+            let item = WorkItem::ActivityExecute {
+                instance, execution_id: 1, id: 2, name: name.clone(), input: "x".repeat(300), session_id: None, tag,
+            };
+            let serde_style = serde_json::to_string(&item).unwrap();
+            // As Postgres writes it: shorter keys first, spaces.
+            let value = serde_json::to_value(&item).unwrap();
+            let mut members: Vec<_> = value["ActivityExecute"].as_object().unwrap().iter().collect();
+            members.sort_by_key(|(key, _)| (key.len(), (*key).clone()));
+            let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+            let jsonb_style = format!("{{\"ActivityExecute\": {{{}}}}}", members.join(", "));
+            for text in [serde_style, jsonb_style] {
+                let cut = text.find("xxxxx").unwrap();
+                prop_assert_eq!(activity_name(&text[..cut]), Some(name.clone()), "{}", text);
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The history of one execution.
+
+use futures_util::TryStreamExt;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::super::reader::Snapshot;
+use super::super::sql::{millis, time, while_there_is_room};
+use super::executions::instance_exists;
+use crate::history::Event;
+use crate::management::{ManagementError, Page, PageRequest};
+use crate::store::budget::Room;
+use crate::store::events::{self, Columns};
+use crate::store::keys::{self, List};
+use crate::store::reading::Answer;
+
+/// Events of the instance `$1` and its execution `$2` with this data; conditions follow.
+pub(super) fn select(data: &str) -> String {
+    format!(
+        "SELECT event_id::int8, {data}, {committed} FROM history WHERE instance_id = $1 AND execution_id = $2",
+        committed = millis("created_at"),
+    )
+}
+
+/// An event, its number and its size.
+pub(super) fn read(row: &PgRow, instance: &str, execution: i64) -> Result<(i64, Event, usize), sqlx::Error> {
+    let id: i64 = row.try_get(0)?;
+    let json: Option<&str> = row.try_get(1)?;
+    let json = json.unwrap_or_default();
+    // The providers write the same type for all: it tells nothing.
+    let columns = Columns { instance, execution, id, event_type: None, committed_at: time(row, 2)? };
+    Ok((id, events::event(json.as_bytes(), columns), json.len()))
+}
+
+pub(super) async fn page(
+    snapshot: &mut Snapshot,
+    instance: &str,
+    execution_id: u64,
+    request: &PageRequest,
+) -> Answer<Page<Event>> {
+    let after = keys::position(List::Events, request)?;
+    instance_exists(snapshot, instance).await?;
+    let execution = keys::execution(instance, execution_id)?;
+    let first = after.map_or(i64::MIN, |last| last.saturating_add(1));
+    let data = while_there_is_room("event_data", "event_id", "$5");
+    let sql = select(&data) + " AND event_id >= $3 ORDER BY event_id LIMIT $4";
+    let mut room = Room::new(request.limit);
+    let connection = snapshot.allow().await?;
+    let mut rows = sqlx::query(&sql)
+        .persistent(false)
+        .bind(instance)
+        .bind(execution)
+        .bind(first)
+        .bind(room.entries_left() + 1)
+        .bind(room.bytes_left())
+        .fetch(connection);
+    let mut items = Vec::new();
+    let mut last = None;
+    let mut next = None;
+    while let Some(row) = rows.try_next().await? {
+        if room.is_full() {
+            next = next.or_else(|| last.map(|id: i64| List::Events.key(id)));
+            continue;
+        }
+        let (id, event, size) = read(&row, instance, execution)?;
+        room.take(size);
+        items.push(event);
+        last = Some(id);
+    }
+    drop(rows);
+    if items.is_empty() && after.is_none() {
+        let found: Option<i32> =
+            sqlx::query_scalar("SELECT 1 FROM executions WHERE instance_id = $1 AND execution_id = $2")
+                .persistent(false)
+                .bind(instance)
+                .bind(execution)
+                .fetch_optional(snapshot.connection())
+                .await?;
+        found.ok_or_else(|| ManagementError::no_execution(instance, execution_id))?;
+    }
+    Ok(Page { items, next, partial: false })
+}

@@ -1,0 +1,68 @@
+//! Totals of the store.
+
+use std::time::Duration;
+
+use sqlx::Executor;
+
+use super::super::queues;
+use super::super::reader::Snapshot;
+use super::super::sql::{count, text};
+use super::instances::FROM;
+use crate::labels::{FailureReason, InstanceStatus};
+use crate::management::{QueueDepths, SystemMetrics};
+use crate::store::budget::Budget;
+use crate::store::failure::Failure;
+use crate::store::reading::Answer;
+
+pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<SystemMetrics> {
+    let mut metrics = SystemMetrics::default();
+    let sql = format!("SELECT e.status, COUNT(*) {FROM} GROUP BY e.status");
+    let connection = snapshot.allow().await?;
+    for row in sqlx::query(&sql).persistent(false).fetch_all(connection).await? {
+        let count = count(&row, 1)?;
+        metrics.total_instances += count;
+        match InstanceStatus::from_framework(text(&row, 0)?.as_deref()) {
+            InstanceStatus::Running => metrics.running_instances += count,
+            InstanceStatus::Completed => metrics.completed_instances += count,
+            InstanceStatus::Failed => metrics.failed_instances += count,
+            InstanceStatus::Unknown => {}
+        }
+    }
+    // The framework leaves executions without an instance behind: nobody's, they are not counted.
+    let connection = snapshot.allow().await?;
+    let executions =
+        sqlx::query("SELECT COUNT(*) FROM executions e JOIN instances i ON i.instance_id = e.instance_id")
+            .persistent(false)
+            .fetch_one(connection)
+            .await?;
+    metrics.total_executions = count(&executions, 0)?;
+    metrics.total_events = count_events(snapshot, events).await?;
+    Ok(metrics)
+}
+
+/// `None` when there are too many to be counted in time.
+async fn count_events(snapshot: &mut Snapshot, budget: Budget) -> Result<Option<u64>, Failure> {
+    // A statement that is interrupted takes its transaction with it, but not past here.
+    snapshot.connection().execute(sqlx::raw_sql("SAVEPOINT counting")).await?;
+    let connection = snapshot.allow_until(budget.deadline()).await?;
+    let counted = sqlx::query("SELECT COUNT(*) FROM history").persistent(false).fetch_one(connection).await;
+    match counted.map_err(Failure::from) {
+        Ok(row) => Ok(Some(count(&row, 0)?)),
+        Err(failure) if failure.reason == FailureReason::Timeout => {
+            snapshot.connection().execute(sqlx::raw_sql("ROLLBACK TO SAVEPOINT counting")).await?;
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+pub(super) async fn depths(snapshot: &mut Snapshot) -> Answer<QueueDepths> {
+    Ok(queues::depths(snapshot).await?)
+}
+
+/// How old a standby's data is.
+pub(super) fn age(snapshot: &Snapshot) -> Answer<Option<Duration>> {
+    let replication = snapshot.moment.replication.as_ref();
+    Ok(replication
+        .map(|replication| Duration::from_millis(u64::try_from(replication.behind_ms).unwrap_or(0))))
+}

@@ -1,0 +1,353 @@
+//! The queue census: every row of the queue tables, once, in one state.
+//!
+//! The states are those of DESIGN: what the provider hands out is exactly ready + lease_expired. Both providers lease an
+//! instance by `instance_locks` and its rows by their own token; they hand out a row when its instance is not locked, it
+//! is visible, and it has no token or one whose time is over.
+
+mod rows;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::Row;
+
+use super::items::{Item, Items, QueueItems};
+use super::reader::Snapshot;
+use super::schema::{SEQUENCES, Schema};
+use super::sql::{count, moment, name_prefix, text};
+use crate::labels::{MessageState, Queue};
+use crate::management::QueueDepths;
+use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats};
+use crate::store::failure::Failure;
+use crate::store::group::{self, unsigned};
+use crate::store::names::shorten;
+use rows::Rows;
+
+/// How the framework begins the JSON of a timer row, written by a worker or by the database.
+const TIMER_PREFIX: &str = "{\"TimerFired\"";
+
+/// How it begins the rows that create an instance or its next execution.
+const START_PREFIXES: [&str; 2] = ["{\"StartOrchestration\"", "{\"ContinueAsNew\""];
+
+/// How far the queue tables' sequences had come, by [`Queue::index`].
+pub(super) type Sequences = [Option<i64>; 3];
+
+/// A census and what the next one needs of it.
+pub(super) struct Counted {
+    pub(super) census: QueueCensus,
+    pub(super) sequences: Sequences,
+}
+
+/// `before`: of the census before, if there was one.
+pub(super) async fn census(
+    snapshot: &mut Snapshot,
+    items: &mut QueueItems,
+    before: &Sequences,
+) -> Result<Counted, Failure> {
+    let schema = snapshot.schema.clone();
+    // First of all: what is enqueued from here on is in neither number.
+    let sequences = sequences(snapshot, &schema).await?;
+    let orchestrator = orchestrator(snapshot, &mut items.orchestrator, Decoded::All).await?;
+    let worker = worker(snapshot, &schema, &mut items.worker).await?;
+    let detail = QueueDetail {
+        ready_instances: ready_instances(snapshot).await?,
+        enqueued: sequences.map(|last| last.map(unsigned)),
+        dequeued: [
+            dequeued(before, Queue::Orchestrator, &orchestrator.ids),
+            dequeued(before, Queue::Worker, &worker.ids),
+            None,
+        ],
+        activities: worker.activities,
+        locks: leases(snapshot, "instance_locks").await?,
+        sessions: Some(leases(snapshot, "sessions").await?),
+    };
+    let queues = [orchestrator.queue, worker.queue, orchestrator.timer];
+    Ok(Counted { census: QueueCensus { queues, detail: Some(detail) }, sequences })
+}
+
+/// Rows that were there and are gone, of those that had been enqueued by the census before.
+///
+/// A sequence is ahead of what its transactions have committed: by the numbers of now, what is being enqueued would be
+/// gone. By those of the census before, it is there by now, or rolled back. So the total never falls.
+fn dequeued(before: &Sequences, queue: Queue, ids: &[i64]) -> Option<u64> {
+    let last = before.get(queue.index()).copied().flatten()?;
+    let left = ids.iter().filter(|id| **id <= last).count();
+    Some(unsigned(last).saturating_sub(left as u64))
+}
+
+/// `None` where they tell nothing: on a standby they are ahead by as many as a crash may cost, and a role may not be
+/// allowed to look.
+async fn sequences(snapshot: &mut Snapshot, schema: &Schema) -> Result<Sequences, Failure> {
+    let mut last = [None; 3];
+    if snapshot.moment.replication.is_some() || !schema.sequences {
+        return Ok(last);
+    }
+    for (queue, sequence) in [Queue::Orchestrator, Queue::Worker].into_iter().zip(SEQUENCES) {
+        let sql = format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}");
+        let value = sqlx::query_scalar(&sql).persistent(false).fetch_one(snapshot.connection()).await?;
+        if let Some(last) = last.get_mut(queue.index()) {
+            *last = Some(value);
+        }
+    }
+    Ok(last)
+}
+
+/// What waits, for people.
+pub(super) async fn depths(snapshot: &mut Snapshot) -> Result<QueueDepths, Failure> {
+    let schema = snapshot.schema.clone();
+    // Of timers alone it matters which execution they are of.
+    let Orchestrator { queue, timer, pending_timers, .. } =
+        orchestrator(snapshot, &mut Items::default(), Decoded::Timers).await?;
+    let mut worker = group::empty();
+    for (_, Rows { group, .. }) in worker_groups(snapshot, &schema).await? {
+        group.add_to(&mut worker);
+    }
+    Ok(QueueDepths {
+        orchestrator_queue: queue.fetchable.unwrap_or(0) + timer.fetchable.unwrap_or(0),
+        worker_queue: worker.fetchable.unwrap_or(0),
+        timer_queue: Some(pending_timers),
+    })
+}
+
+/// Which rows of the orchestrator table are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decoded {
+    All,
+    Timers,
+}
+
+fn begins_with(column: &str, prefix: &str) -> String {
+    format!("starts_with({column}, '{prefix}')")
+}
+
+fn starts(column: &str) -> String {
+    let [start, next] = START_PREFIXES.map(|prefix| begins_with(column, prefix));
+    format!("({start} OR {next})")
+}
+
+fn state(state: MessageState) -> usize {
+    state.index()
+}
+
+/// The orchestrator table: its rows without and with timers.
+struct Orchestrator {
+    queue: QueueStats,
+    timer: QueueStats,
+    /// Timers that are not due, of executions that have not ended.
+    pending_timers: u64,
+    ids: Vec<i64>,
+}
+
+async fn orchestrator(
+    snapshot: &mut Snapshot,
+    items: &mut Items,
+    decoded: Decoded,
+) -> Result<Orchestrator, Failure> {
+    let sql = format!(
+        "SELECT {columns}, timer, SUM(orphan::int)::int8, ended, execution \
+         FROM ( \
+           SELECT q.id, {timer} AS timer, \
+             CASE WHEN q.lock_token IS NOT NULL AND (COALESCE(q.locked_until > $1, true) \
+                       OR (q.lock_token = il.lock_token AND il.locked_until > $1)) THEN {in_flight} \
+                  WHEN q.visible_at > {now} THEN {delayed} \
+                  WHEN il.locked_until > $1 THEN {blocked} \
+                  WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
+                  ELSE {ready} END AS state, \
+             GREATEST(q.created_at, q.visible_at) AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
+             i.instance_id IS NULL AND NOT {starts} AND q.instance_id NOT IN ( \
+               SELECT s.instance_id FROM orchestrator_queue s WHERE s.visible_at <= {now} AND {batch_starts}) AS orphan, \
+             COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), false) AS ended, \
+             CASE WHEN {timer} THEN i.current_execution_id END AS execution \
+           FROM orchestrator_queue q \
+           LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
+           LEFT JOIN instances i ON i.instance_id = q.instance_id \
+           LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) AS q \
+         GROUP BY state, timer, ended, execution",
+        columns = Rows::columns(),
+        timer = begins_with("q.work_item", TIMER_PREFIX),
+        now = moment(1),
+        in_flight = state(MessageState::InFlight),
+        blocked = state(MessageState::Blocked),
+        lease_expired = state(MessageState::LeaseExpired),
+        ready = state(MessageState::Ready),
+        delayed = state(MessageState::Delayed),
+        starts = starts("q.work_item"),
+        batch_starts = starts("s.work_item"),
+    );
+    let now_ms = snapshot.moment.now_ms;
+    let connection = snapshot.allow().await?;
+    let rows = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_all(connection).await?;
+    let groups = rows.iter().map(Rows::read).collect::<Result<Vec<_>, _>>()?;
+    let timers = rows.iter().map(|row| row.try_get(Rows::COLUMNS)).collect::<Result<Vec<bool>, _>>()?;
+    let wanted = groups.iter().zip(&timers).filter(|(_, timer)| decoded == Decoded::All || **timer);
+    let ids: Vec<i64> = wanted.flat_map(|(rows, _)| rows.ids.iter().copied()).collect();
+    items.update(snapshot, "orchestrator_queue", &ids).await?;
+
+    let mut orchestrator =
+        Orchestrator { queue: group::empty(), timer: group::empty(), pending_timers: 0, ids };
+    for ((row, Rows { group, ids, .. }), timer) in rows.iter().zip(&groups).zip(timers) {
+        let orphans = count(row, Rows::COLUMNS + 1)?;
+        let (ended, execution): (bool, Option<i64>) =
+            (row.try_get(Rows::COLUMNS + 2)?, row.try_get(Rows::COLUMNS + 3)?);
+        let of_another = |id: &&i64| match (items.get(**id), execution) {
+            (Item::Timer(of), Some(current)) => ended || *of != current,
+            _ => false,
+        };
+        let leftovers = ids.iter().filter(of_another).count() as u64;
+        let bad = ids.iter().filter(|id| matches!(items.get(**id), Item::Bad(_))).count();
+        let stats = if timer {
+            if group.state == MessageState::Delayed {
+                orchestrator.pending_timers += group.count.saturating_sub(leftovers);
+            }
+            &mut orchestrator.timer
+        } else {
+            &mut orchestrator.queue
+        };
+        group.add_to(stats);
+        stats.orphans += orphans;
+        stats.leftovers += leftovers;
+        stats.undecodable += bad as u64;
+    }
+    Ok(orchestrator)
+}
+
+/// The worker table, in all and by activity and tag.
+struct Worker {
+    queue: QueueStats,
+    activities: Vec<ActivityBacklog>,
+    ids: Vec<i64>,
+}
+
+async fn worker(snapshot: &mut Snapshot, schema: &Schema, items: &mut Items) -> Result<Worker, Failure> {
+    let groups = worker_groups(snapshot, schema).await?;
+    let ids: Vec<i64> = groups.iter().flat_map(|(_, rows)| rows.ids.iter().copied()).collect();
+    items.update(snapshot, "worker_queue", &ids).await?;
+
+    let mut queue = group::empty();
+    let mut activities: BTreeMap<(Arc<str>, Arc<str>), ActivityBacklog> = BTreeMap::new();
+    for (tag, Rows { group, ids, since_ms }) in &groups {
+        group.add_to(&mut queue);
+        let waits = group.waiting_since().is_some();
+        for (id, since_ms) in ids.iter().zip(since_ms) {
+            let activity = match items.get(*id) {
+                Item::Activity(name) | Item::Bad(Some(name)) => Arc::clone(name),
+                Item::Timer(_) | Item::Other | Item::Bad(None) => "".into(),
+            };
+            queue.undecodable += u64::from(matches!(items.get(*id), Item::Bad(_)));
+            let backlog =
+                activities.entry((activity, Arc::clone(tag))).or_insert_with_key(|(activity, tag)| {
+                    ActivityBacklog {
+                        activity: Arc::clone(activity),
+                        tag: Arc::clone(tag),
+                        messages: [0; 5],
+                        oldest_ready_since_ms: None,
+                    }
+                });
+            if let Some(cell) = backlog.messages.get_mut(group.state.index()) {
+                *cell += 1;
+            }
+            let oldest = &mut backlog.oldest_ready_since_ms;
+            *oldest = group::earliest(*oldest, waits.then_some(*since_ms));
+        }
+    }
+    Ok(Worker { queue, activities: activities.into_values().collect(), ids })
+}
+
+/// The rows of the worker table by tag and state.
+async fn worker_groups(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<(Arc<str>, Rows)>, Failure> {
+    let sql = format!(
+        "SELECT {columns}, tag \
+         FROM ( \
+           SELECT q.id, CASE \
+               WHEN q.lock_token IS NOT NULL AND COALESCE(q.locked_until > $1, true) THEN {in_flight} \
+               WHEN q.visible_at > {now} THEN {delayed} \
+               WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
+               ELSE {ready} END AS state, \
+             GREATEST(q.created_at, q.visible_at) AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
+             {tag} AS tag \
+           FROM worker_queue q) AS q \
+         GROUP BY state, tag",
+        columns = Rows::columns(),
+        now = moment(1),
+        in_flight = state(MessageState::InFlight),
+        lease_expired = state(MessageState::LeaseExpired),
+        ready = state(MessageState::Ready),
+        delayed = state(MessageState::Delayed),
+        tag = if schema.worker_tag { name_prefix("q.tag") } else { "NULL::text".to_owned() },
+    );
+    let now_ms = snapshot.moment.now_ms;
+    let connection = snapshot.allow().await?;
+    let rows = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_all(connection).await?;
+    let read = |row| Ok((shorten(&text(row, Rows::COLUMNS)?.unwrap_or_default()), Rows::read(row)?));
+    Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
+}
+
+async fn ready_instances(snapshot: &mut Snapshot) -> Result<u64, Failure> {
+    let now_ms = snapshot.moment.now_ms;
+    let sql = format!(
+        "SELECT COUNT(DISTINCT q.instance_id) FROM orchestrator_queue q \
+         LEFT JOIN instance_locks il ON il.instance_id = q.instance_id AND il.locked_until > $1 \
+         WHERE q.visible_at <= {now} AND il.instance_id IS NULL AND (q.lock_token IS NULL OR q.locked_until <= $1)",
+        now = moment(1),
+    );
+    let connection = snapshot.allow().await?;
+    let row = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_one(connection).await?;
+    Ok(count(&row, 0)?)
+}
+
+async fn leases(snapshot: &mut Snapshot, table: &'static str) -> Result<Leases, Failure> {
+    let now_ms = snapshot.moment.now_ms;
+    let sql = format!(
+        "SELECT COUNT(*) FILTER (WHERE locked_until > $1), COUNT(*) FILTER (WHERE locked_until <= $1) FROM {table}"
+    );
+    let row = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_one(snapshot.connection()).await?;
+    Ok(Leases { active: count(&row, 0)?, expired: count(&row, 1)? })
+}
+
+/// The newest moment that a worker wrote into the tables of leases, by its own clock.
+pub(super) async fn newest_lease(snapshot: &mut Snapshot) -> Result<Option<i64>, Failure> {
+    let newest = sqlx::query_scalar(
+        "SELECT GREATEST((SELECT MAX(locked_at) FROM instance_locks), (SELECT MAX(last_activity_at) FROM sessions))",
+    )
+    .persistent(false)
+    .fetch_one(snapshot.connection())
+    .await?;
+    Ok(newest)
+}
+
+/// Bytes of each of the store's tables, its indexes included.
+pub(super) async fn sizes(
+    snapshot: &mut Snapshot,
+    schema: &Schema,
+) -> Result<Vec<(&'static str, u64)>, Failure> {
+    const TABLES: [&str; 9] = [
+        "executions",
+        "history",
+        "instance_locks",
+        "instances",
+        "kv_delta",
+        "kv_store",
+        "orchestrator_queue",
+        "sessions",
+        "worker_queue",
+    ];
+    let rows = sqlx::query(&format!(
+        "SELECT c.relname::text, {size}::int8 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1 AND c.relkind = 'r' AND c.relname = ANY($2)",
+        size = "pg_total_relation_size(c.oid)",
+    ))
+    .persistent(false)
+    .bind(&schema.name)
+    .bind(TABLES.as_slice())
+    .fetch_all(snapshot.connection())
+    .await?;
+    let mut sizes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let name: String = row.try_get(0)?;
+        if let Some(table) = TABLES.into_iter().find(|table| *table == name) {
+            sizes.push((table, count(&row, 1)?));
+        }
+    }
+    sizes.sort_unstable();
+    Ok(sizes)
+}

@@ -1,0 +1,237 @@
+//! What is in the schema, and what we may read of it. Columns are probed, not deduced from version numbers; numbers of
+//! migrations are only shown.
+
+use std::collections::HashSet;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Executor, Row};
+
+use super::rights::{self, Missing};
+use crate::labels::FailureReason;
+use crate::store::failure::Failure;
+
+/// Which of the framework's providers made the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Provider {
+    Pg,
+    PgOpt,
+}
+
+impl Provider {
+    /// Name of its crate.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pg => "duroxide-pg",
+            Self::PgOpt => "duroxide-pg-opt",
+        }
+    }
+
+    /// The newest migration that this version was tried with.
+    fn newest_known(self) -> i64 {
+        match self {
+            Self::Pg => 26,
+            Self::PgOpt => 11,
+        }
+    }
+}
+
+/// The parts of the schema that differ between versions of the framework.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Schema {
+    pub(super) name: String,
+    /// Who reads.
+    pub(super) role: String,
+    pub(super) provider: Provider,
+    /// Newest migration; 0 when the list of migrations is empty.
+    pub(super) migration: i64,
+    /// Changes when a queue table is made anew: what was remembered of its rows is void.
+    pub(super) queue_tables: [i64; 2],
+    /// Whether the queue tables' sequences may be read.
+    pub(super) sequences: bool,
+    pub(super) worker_tag: bool,
+    pub(super) custom_status: bool,
+}
+
+/// Tables without which nothing can be said, with the columns that are read. All are there since sessions are.
+const REQUIRED: &[(&str, &[&str])] = &[
+    (
+        "instances",
+        &[
+            "instance_id",
+            "orchestration_name",
+            "orchestration_version",
+            "current_execution_id",
+            "created_at",
+            "updated_at",
+            "parent_instance_id",
+        ],
+    ),
+    ("executions", &["instance_id", "execution_id", "status", "output", "started_at", "completed_at"]),
+    ("history", &["instance_id", "execution_id", "event_id", "event_data", "created_at"]),
+    (
+        "orchestrator_queue",
+        &[
+            "id",
+            "instance_id",
+            "work_item",
+            "visible_at",
+            "lock_token",
+            "locked_until",
+            "created_at",
+            "attempt_count",
+        ],
+    ),
+    (
+        "worker_queue",
+        &["id", "work_item", "visible_at", "lock_token", "locked_until", "created_at", "attempt_count"],
+    ),
+    ("instance_locks", &["instance_id", "lock_token", "locked_until", "locked_at"]),
+    ("sessions", &["session_id", "locked_until", "last_activity_at"]),
+    (MIGRATIONS, &["version", "name"]),
+];
+
+const MIGRATIONS: &str = "_duroxide_migrations";
+
+impl Schema {
+    /// The schema `name`, as the open snapshot has it. From then on the transaction finds its tables.
+    pub(super) async fn probe(connection: &mut PgConnection, name: &str) -> Result<Self, Failure> {
+        let rights = sqlx::query(
+            "SELECT current_user::text, has_schema_privilege(oid, 'USAGE') \
+             FROM (SELECT 1) AS one LEFT JOIN pg_namespace ON nspname = $1",
+        )
+        .persistent(false)
+        .bind(name)
+        .fetch_one(&mut *connection)
+        .await?;
+        let role: String = rights.try_get(0)?;
+        let Some(usage) = rights.try_get::<Option<bool>, _>(1)? else {
+            return Err(no_store(connection, format!("there is no schema {name}")).await);
+        };
+
+        let rows = sqlx::query(
+            "SELECT c.oid::int8, c.relname::text, c.relkind::text, \
+                    CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') \
+                                   ELSE has_table_privilege(c.oid, 'SELECT') END, \
+                    array(SELECT a.attname::text FROM pg_attribute a \
+                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) \
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'S')",
+        )
+        .persistent(false)
+        .bind(name)
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut columns = HashSet::new();
+        let mut closed = HashSet::new();
+        let mut sequences = 0;
+        let mut queue_tables = [0; 2];
+        for row in rows {
+            let (oid, relation): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+            let readable: bool = row.try_get(3)?;
+            if row.try_get::<String, _>(2)? == "S" {
+                sequences += usize::from(readable && SEQUENCES.contains(&relation.as_str()));
+                continue;
+            }
+            match relation.as_str() {
+                "orchestrator_queue" => queue_tables[0] = oid,
+                "worker_queue" => queue_tables[1] = oid,
+                _ => {}
+            }
+            if !readable {
+                closed.insert(relation.clone());
+            }
+            for column in row.try_get::<Vec<String>, _>(4)? {
+                columns.insert((relation.clone(), column));
+            }
+        }
+        let has = |table: &str, column: &str| columns.contains(&(table.to_owned(), column.to_owned()));
+
+        let wanted =
+            || REQUIRED.iter().flat_map(|(table, names)| names.iter().map(move |name| (*table, *name)));
+        let missing: Vec<String> = wanted()
+            .filter(|(table, column)| !has(table, column))
+            .map(|(table, column)| format!("{table}.{column}"))
+            .collect();
+        if missing.len() == wanted().count() {
+            return Err(no_store(connection, format!("schema {name} is not a duroxide store")).await);
+        }
+        if !missing.is_empty() {
+            return Err(Failure::new(
+                FailureReason::Schema,
+                format!("the duroxide store in schema {name} lacks {}", missing.join(", ")),
+            )
+            .advise(
+                "Stores of duroxide-pg and duroxide-pg-opt can be read since they have worker sessions: let the \
+                 application run with a provider that new, so that it migrates its tables. A migration may also be \
+                 under way right now.",
+            ));
+        }
+        let tables =
+            REQUIRED.iter().map(|(table, _)| (*table).to_owned()).filter(|table| closed.contains(table));
+        let missing = Missing { usage: !usage, tables: tables.collect() };
+        if !missing.is_empty() {
+            return Err(Failure::new(FailureReason::Permission, missing.words(&role, name))
+                .advise(rights::grants(&role, name)));
+        }
+
+        // Names of one's own schema come first from here on; nobody's temporary tables take their place.
+        let search = format!("SET LOCAL search_path = \"{name}\", pg_temp");
+        connection.execute(sqlx::raw_sql(&search)).await?;
+        let migration = sqlx::query(
+            "SELECT COALESCE(MAX(version), 0)::int8, \
+                    COALESCE(bool_or(version = 2 AND name LIKE '%stored_procedures%'), false), \
+                    COALESCE(bool_or(version = 2 AND name LIKE '%deletion_and_pruning%'), false) \
+             FROM _duroxide_migrations",
+        )
+        .persistent(false)
+        .fetch_one(&mut *connection)
+        .await?;
+        // Should the names ever change: only duroxide-pg has the columns.
+        let pg = migration.try_get::<bool, _>(1)?
+            || (!migration.try_get::<bool, _>(2)? && has("worker_queue", "instance_id"));
+        Ok(Self {
+            name: name.to_owned(),
+            role,
+            provider: if pg { Provider::Pg } else { Provider::PgOpt },
+            migration: migration.try_get(0)?,
+            queue_tables,
+            sequences: sequences == SEQUENCES.len(),
+            worker_tag: has("worker_queue", "tag"),
+            custom_status: has("instances", "custom_status"),
+        })
+    }
+
+    /// As people and the label know it: provider and newest migration.
+    pub(super) fn version(&self) -> String {
+        format!("{} {}", self.provider.name(), self.migration)
+    }
+
+    pub(super) fn is_newer_than_known(&self) -> bool {
+        self.migration > self.provider.newest_known()
+    }
+}
+
+/// Where the queue tables take their ids from.
+pub(super) const SEQUENCES: [&str; 2] = ["orchestrator_queue_id_seq", "worker_queue_id_seq"];
+
+/// There is no store here; perhaps there are some elsewhere.
+async fn no_store(connection: &mut PgConnection, words: String) -> Failure {
+    let found: Result<Vec<String>, _> = sqlx::query_scalar(
+        "SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relname = $1 ORDER BY 1 LIMIT 20",
+    )
+    .persistent(false)
+    .bind(MIGRATIONS)
+    .fetch_all(&mut *connection)
+    .await;
+    let advice = match found.unwrap_or_default().as_slice() {
+        [] => "No schema of this database is a duroxide store: check the database in the URL. The application makes its \
+               tables when it first starts."
+            .to_owned(),
+        schemas => format!(
+            "duroxide stores are in: {}. Say which with ?schema=NAME at the end of the URL.",
+            schemas.join(", ")
+        ),
+    };
+    Failure::new(FailureReason::Schema, words).advise(advice)
+}

@@ -1,0 +1,72 @@
+//! A Postgres store as a [`Source`]: one census a poll.
+
+use std::time::Duration;
+
+use super::items::QueueItems;
+use super::queues::Sequences;
+use super::reader::{Reader, Snapshot};
+use super::{instances, notes, queues};
+use crate::labels::Clock;
+use crate::source::{Census, Mode, Source, SourceError, StoreFacts};
+use crate::store::failure::Failure;
+use crate::store::reading::read;
+use crate::store::url::PostgresUrl;
+
+/// Takes the census of one Postgres store.
+pub(super) struct PostgresSource {
+    place: String,
+    reader: Reader,
+    known: Known,
+}
+
+/// What is remembered from poll to poll.
+#[derive(Default)]
+struct Known {
+    items: QueueItems,
+    sequences: Sequences,
+}
+
+impl PostgresSource {
+    pub(super) fn new(url: PostgresUrl) -> Self {
+        Self { place: url.to_string(), reader: Reader::new(url), known: Known::default() }
+    }
+}
+
+impl Known {
+    async fn census(&mut self, snapshot: &mut Snapshot) -> Result<Census, Failure> {
+        self.items.settle(&snapshot.schema, snapshot.fresh);
+        let counted = queues::census(snapshot, &mut self.items, &self.sequences).await?;
+        let (instances, newest_ack) = instances::census(snapshot).await?;
+        let newest = newest_ack.max(queues::newest_lease(snapshot).await?);
+        let schema = snapshot.schema.clone();
+        let sizes = queues::sizes(snapshot, &schema).await?;
+        self.sequences = counted.sequences;
+
+        let moment = &snapshot.moment;
+        let ahead_ms = newest.map_or(0, |newest| (newest - moment.clock_ms).max(0));
+        Ok(Census {
+            now_ms: moment.now_ms,
+            store: StoreFacts {
+                backend: "postgres",
+                schema: schema.version(),
+                mode: if moment.replication.is_some() { Mode::Replica } else { Mode::Live },
+                last_replay_age_ms: moment.last_replay_age_ms,
+                replication: moment.replication.clone(),
+                clock_skew_ms: vec![(Clock::Exporter, snapshot.skew_ms), (Clock::Worker, ahead_ms)],
+                sizes,
+                notes: notes::of(&schema, moment, ahead_ms),
+            },
+            queues: Some(counted.census),
+            instances: Some(instances),
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl Source for PostgresSource {
+    async fn census(&mut self, limit: Duration) -> Result<Census, SourceError> {
+        let Self { place, reader, known } = self;
+        read!(reader, limit, snapshot => known.census(snapshot).await)
+            .map_err(|failure| failure.explain(place))
+    }
+}

@@ -1,0 +1,47 @@
+//! Pieces of SQL that several statements share, and the values they give.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::super::names::MAX_NAME_CHARS;
+use crate::management::Timestamp;
+use crate::store::group::unsigned;
+
+/// A `timestamptz` in milliseconds since the Unix epoch.
+pub(super) fn millis(column: &str) -> String {
+    format!("floor(extract(epoch FROM {column}) * 1000)::int8")
+}
+
+/// The moment of the parameter with this number, in milliseconds, as the framework's own statements compute it.
+pub(super) fn moment(parameter: u8) -> String {
+    format!("to_timestamp(${parameter}::int8 / 1000.0)")
+}
+
+/// A text column, long enough to be cut as a label is.
+pub(super) fn name_prefix(column: &str) -> String {
+    format!("left({column}, {})", MAX_NAME_CHARS + 1)
+}
+
+/// A text column, or NULL in rows before which, in this order, the same column has so many bytes already: a server sends
+/// all that a statement finds, wanted or not. Sizes are in the heads of the rows: what is not sent is not read.
+pub(super) fn while_there_is_room(column: &str, order: &str, bytes: &str) -> String {
+    let size = format!("COALESCE(octet_length({column}), 0)");
+    format!(
+        "CASE WHEN SUM({size}) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) - {size} < {bytes} THEN {column} END"
+    )
+}
+
+/// A text column.
+pub(super) fn text(row: &PgRow, column: usize) -> Result<Option<String>, sqlx::Error> {
+    row.try_get(column)
+}
+
+/// A column of milliseconds, such as [`millis`] gives.
+pub(super) fn time(row: &PgRow, column: usize) -> Result<Option<Timestamp>, sqlx::Error> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_unix_millis))
+}
+
+/// A count.
+pub(super) fn count(row: &PgRow, column: usize) -> Result<u64, sqlx::Error> {
+    Ok(unsigned(row.try_get::<Option<i64>, _>(column)?.unwrap_or(0)))
+}

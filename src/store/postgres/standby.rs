@@ -1,0 +1,274 @@
+//! How current a server's data is, and what time it is in them.
+//!
+//! On a primary it is now. A standby that streams and has replayed everything is as current as its primary, also when
+//! that has been idle for hours. One that is paused, behind or cut off stands still while the clock goes on: by the
+//! clock its leases would all be expired and its timers late, so its "now" stands still with it, at the last moment of
+//! which we know that it was level, or from which it has replayed a change.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use crate::source::Replication;
+use crate::store::failure::Failure;
+
+/// A receiver that hears nothing for half of its timeout asks its primary for an answer. When none has come this much
+/// later, it hangs in the air, whatever it calls itself.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What a server says about itself.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    /// The server's clock when it was asked.
+    clock_ms: i64,
+    /// Its clock less ours.
+    pub(super) skew_ms: i64,
+    standby: Option<Standby>,
+}
+
+/// A server in recovery.
+#[derive(Debug, Clone)]
+struct Standby {
+    paused: bool,
+    /// Everything received is replayed; `None` when it never received anything.
+    replayed: Option<bool>,
+    /// Commit time of the last replayed transaction.
+    last_replay_ms: Option<i64>,
+    receiver: Receiver,
+    conflicts: u64,
+}
+
+/// The process that streams changes from the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Receiver {
+    Up,
+    Down,
+    /// There is one; a role without `pg_monitor` is told no more.
+    Hidden,
+}
+
+impl Receiver {
+    fn is_up(self) -> Option<bool> {
+        match self {
+            Self::Up => Some(true),
+            Self::Down => Some(false),
+            Self::Hidden => None,
+        }
+    }
+}
+
+/// What is remembered of a server from read to read.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// When it was last known to be level with its primary, by its clock.
+    level_ms: Option<i64>,
+}
+
+/// What time it is in a snapshot.
+#[derive(Debug, Clone)]
+pub(super) struct Moment {
+    /// The store's "now".
+    pub(super) now_ms: i64,
+    /// The server's clock.
+    pub(super) clock_ms: i64,
+    /// Standbys only.
+    pub(super) replication: Option<Replication>,
+    /// Standbys only: age of the last replayed transaction, or of the newest change.
+    pub(super) last_replay_age_ms: Option<i64>,
+}
+
+impl Server {
+    /// Asks before the snapshot is taken: what is said of the replay then holds for the snapshot, too.
+    pub(super) async fn ask(connection: &mut PgConnection) -> Result<Self, Failure> {
+        let asked = wall_ms();
+        let row = sqlx::query(
+            "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8, pg_is_in_recovery()",
+        )
+        .persistent(false)
+        .fetch_one(&mut *connection)
+        .await?;
+        let answered = wall_ms();
+        let clock_ms: i64 = row.try_get(0)?;
+        let standby = if row.try_get(1)? { Standby::ask(connection).await? } else { None };
+        Ok(Self { clock_ms, skew_ms: clock_ms - asked.midpoint(answered), standby })
+    }
+
+    /// The moment of a snapshot that was taken when the server's clock said `clock_ms`. `newest_ms`: the newest change
+    /// in it, for a standby that tells of none.
+    pub(super) fn moment(&self, memory: &mut Memory, clock_ms: i64, newest_ms: Option<i64>) -> Moment {
+        let Some(standby) = &self.standby else {
+            *memory = Memory::default();
+            return Moment { now_ms: clock_ms, clock_ms, replication: None, last_replay_age_ms: None };
+        };
+        let level = standby.is_level();
+        if level {
+            memory.level_ms = Some(self.clock_ms);
+        }
+        let known_ms = standby.last_replay_ms.or(newest_ms).max(memory.level_ms);
+        let now_ms = if level { clock_ms } else { known_ms.map_or(clock_ms, |known| known.min(clock_ms)) };
+        let receiver_up = standby.receiver.is_up();
+        Moment {
+            now_ms,
+            clock_ms,
+            replication: Some(Replication {
+                // Without the right to look at the receiver nobody knows whether silence is idleness.
+                lag_ms: receiver_up.map(|_| clock_ms - now_ms),
+                behind_ms: clock_ms - now_ms,
+                paused: standby.paused,
+                receiver_up,
+                conflicts: standby.conflicts,
+            }),
+            last_replay_age_ms: standby.last_replay_ms.or(newest_ms).map(|at| (clock_ms - at).max(0)),
+        }
+    }
+
+    /// Whether the moment cannot be told without looking for the newest change.
+    pub(super) fn tells_no_time(&self, memory: &Memory) -> bool {
+        self.standby.as_ref().is_some_and(|standby| {
+            !standby.is_level() && standby.last_replay_ms.is_none() && memory.level_ms.is_none()
+        })
+    }
+}
+
+impl Standby {
+    /// `None` when it was promoted since.
+    async fn ask(connection: &mut PgConnection) -> Result<Option<Self>, Failure> {
+        let asked = sqlx::query(
+            "SELECT pg_is_wal_replay_paused(), \
+                    pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), \
+                    floor(extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000)::int8, \
+                    r.pid IS NOT NULL, r.status, \
+                    extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time)::float8, \
+                    extract(epoch FROM current_setting('wal_receiver_timeout')::interval)::float8, \
+                    COALESCE((SELECT confl_tablespace + confl_lock + confl_snapshot + confl_bufferpin + confl_deadlock \
+                              FROM pg_stat_database_conflicts WHERE datname = current_database()), 0) \
+             FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver r ON true",
+        )
+        .persistent(false)
+        .fetch_one(&mut *connection)
+        .await;
+        match asked {
+            Ok(row) => Ok(Some(Self::read(&row)?)),
+            // "recovery is not in progress"
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55000") => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let (exists, status): (bool, Option<String>) = (row.try_get(3)?, row.try_get(4)?);
+        let silent: Option<f64> = row.try_get(5)?;
+        let timeout: f64 = row.try_get(6)?;
+        // A timeout of 0 is none: then the primary's own word has to do.
+        let too_long = (timeout > 0.0).then_some(timeout / 2.0 + SILENCE.as_secs_f64());
+        let receiver = match status.as_deref() {
+            _ if !exists => Receiver::Down,
+            None => Receiver::Hidden,
+            Some("streaming") if silent.zip(too_long).is_none_or(|(silent, most)| silent <= most) => {
+                Receiver::Up
+            }
+            Some(_) => Receiver::Down,
+        };
+        Ok(Self {
+            paused: row.try_get(0)?,
+            replayed: row.try_get(1)?,
+            last_replay_ms: row.try_get(2)?,
+            receiver,
+            conflicts: u64::try_from(row.try_get::<i64, _>(7)?).unwrap_or(0),
+        })
+    }
+
+    fn is_level(&self) -> bool {
+        !self.paused && self.replayed == Some(true) && self.receiver != Receiver::Down
+    }
+}
+
+fn wall_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1000;
+
+    fn standby() -> Standby {
+        Standby {
+            paused: false,
+            replayed: Some(true),
+            last_replay_ms: Some(100 * SECOND),
+            receiver: Receiver::Up,
+            conflicts: 0,
+        }
+    }
+
+    fn server(clock_ms: i64, standby: Standby) -> Server {
+        Server { clock_ms, skew_ms: 0, standby: Some(standby) }
+    }
+
+    #[test]
+    fn an_idle_primary_is_no_lag() {
+        let moment = server(900 * SECOND, standby()).moment(&mut Memory::default(), 900 * SECOND, None);
+        let replication = moment.replication.unwrap();
+        assert_eq!((moment.now_ms, replication.lag_ms), (900 * SECOND, Some(0)));
+        assert_eq!(moment.last_replay_age_ms, Some(800 * SECOND));
+    }
+
+    #[test]
+    fn time_stands_still_in_a_standby_that_does() {
+        let halted = [
+            Standby { paused: true, ..standby() },
+            Standby { replayed: Some(false), ..standby() },
+            Standby { replayed: None, ..standby() },
+            Standby { receiver: Receiver::Down, ..standby() },
+        ];
+        for halted in halted {
+            // Seen level at 500 s, it does not fall back to its last change.
+            let mut memory = Memory::default();
+            server(500 * SECOND, standby()).moment(&mut memory, 500 * SECOND, None);
+            for clock in [600 * SECOND, 700 * SECOND] {
+                let moment = server(clock, halted.clone()).moment(&mut memory, clock, None);
+                let lag = moment.replication.unwrap().lag_ms;
+                assert_eq!((moment.now_ms, lag), (500 * SECOND, Some(clock - 500 * SECOND)), "{halted:?}");
+            }
+            // Never seen level.
+            let moment =
+                server(600 * SECOND, halted.clone()).moment(&mut Memory::default(), 600 * SECOND, None);
+            assert_eq!(moment.now_ms, 100 * SECOND, "{halted:?}");
+        }
+    }
+
+    #[test]
+    fn what_it_replays_moves_its_time_on() {
+        let mut memory = Memory::default();
+        server(500 * SECOND, standby()).moment(&mut memory, 500 * SECOND, None);
+        let behind = Standby { replayed: Some(false), last_replay_ms: Some(550 * SECOND), ..standby() };
+        assert_eq!(server(600 * SECOND, behind).moment(&mut memory, 600 * SECOND, None).now_ms, 550 * SECOND);
+    }
+
+    #[test]
+    fn without_the_right_to_know_lag_is_absent() {
+        let hidden = Standby { receiver: Receiver::Hidden, ..standby() };
+        let moment = server(900 * SECOND, hidden).moment(&mut Memory::default(), 900 * SECOND, None);
+        let replication = moment.replication.unwrap();
+        assert_eq!((moment.now_ms, replication.lag_ms, replication.receiver_up), (900 * SECOND, None, None));
+    }
+
+    #[test]
+    fn a_standby_that_tells_no_time_is_as_old_as_its_newest_change() {
+        let mute = server(900 * SECOND, Standby { paused: true, last_replay_ms: None, ..standby() });
+        assert!(mute.tells_no_time(&Memory::default()));
+        assert_eq!(mute.moment(&mut Memory::default(), 900 * SECOND, Some(7 * SECOND)).now_ms, 7 * SECOND);
+    }
+
+    #[test]
+    fn a_promoted_standby_is_a_primary() {
+        let mut memory = Memory { level_ms: Some(5) };
+        let promoted = Server { clock_ms: 10, skew_ms: 0, standby: None };
+        let moment = promoted.moment(&mut memory, 10, None);
+        assert!(moment.replication.is_none() && moment.now_ms == 10 && memory.level_ms.is_none());
+    }
+}

@@ -1,0 +1,235 @@
+//! `postgres://USER@HOST:PORT/DATABASE?schema=…`: what libpq understands of it, and the options that are ours.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::UrlError;
+
+const EXAMPLE: &str = "orders=postgres://monitor@db.example:5432/app?schema=orders";
+
+/// The schema the framework uses when it is told none.
+const DEFAULT_SCHEMA: &str = "public";
+
+/// Longer names are cut by Postgres.
+const LONGEST_SCHEMA: usize = 63;
+
+/// Where a Postgres store is. Shown without its secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PostgresUrl {
+    /// For the driver: may hold the password, and has only options that the driver knows.
+    secret: Url,
+    /// As Postgres has it: in small letters, for the framework never quotes it.
+    schema: String,
+    /// A file that holds the password and nothing else. Read at each connection, so that it can be changed.
+    password_file: Option<PathBuf>,
+}
+
+/// Options of libpq that the driver reads.
+const DRIVER: [&str; 9] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "password", "dbname"];
+
+/// Options of an application's own URL that say nothing about how its store can be read.
+const IGNORED: [&str; 10] = [
+    "application_name",
+    "connect_timeout",
+    "target_session_attrs",
+    "channel_binding",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "client_encoding",
+    "statement-cache-capacity",
+];
+
+const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+impl PostgresUrl {
+    /// Reads a whole URL.
+    pub(super) fn parse(text: &str) -> Result<Self, UrlError> {
+        let mut url = Url::parse(text).map_err(|error| {
+            // The text itself may hold a password: it is not repeated.
+            UrlError(format!(
+                "not a valid URL: {error}; special characters in user and password are written as %XX (example: {EXAMPLE})"
+            ))
+        })?;
+        if url.fragment().is_some() {
+            return Err(UrlError(format!("a '#' is written as %23 in a URL (example: {EXAMPLE})")));
+        }
+        let options: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        url.set_query(None);
+        let mut parsed = Self { secret: url, schema: DEFAULT_SCHEMA.to_owned(), password_file: None };
+        for (key, value) in options {
+            parsed.option(&key, &value)?;
+        }
+        if parsed.secret.host_str().is_none_or(str::is_empty) && !parsed.has_option("host") {
+            return Err(UrlError(format!("a host is missing (example: {EXAMPLE})")));
+        }
+        if parsed.has_option("sslcert") != parsed.has_option("sslkey") {
+            return Err(UrlError("sslcert and sslkey are given together or not at all".into()));
+        }
+        Ok(parsed)
+    }
+
+    fn option(&mut self, key: &str, value: &str) -> Result<(), UrlError> {
+        match key {
+            "schema" => self.schema = schema(value)?,
+            "password-file" => {
+                if value.is_empty() {
+                    return Err(UrlError("password-file needs the path of a file".into()));
+                }
+                self.password_file = Some(value.into());
+            }
+            "sslmode" if !SSL_MODES.contains(&value) => {
+                return Err(UrlError(format!("unknown sslmode {value:?}; known: {}", SSL_MODES.join(", "))));
+            }
+            "port" if value.parse::<u16>().is_err() => {
+                return Err(UrlError("port has to be a number from 1 to 65535".into()));
+            }
+            _ if DRIVER.contains(&key) => {
+                self.secret.query_pairs_mut().append_pair(key, value);
+            }
+            _ if IGNORED.contains(&key) => {}
+            _ => {
+                return Err(UrlError(format!(
+                    "unknown option {key:?} in a postgres: URL; known: schema, password-file, {}",
+                    DRIVER.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_option(&self, key: &str) -> bool {
+        self.secret.query_pairs().any(|(name, _)| name == key)
+    }
+
+    fn the_option(&self, key: &str) -> Option<String> {
+        self.secret.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
+    }
+
+    /// For the driver, and for nobody else: it may hold the password.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn secret(&self) -> &Url {
+        &self.secret
+    }
+
+    pub(in crate::store) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn password_file(&self) -> Option<&PathBuf> {
+        self.password_file.as_ref()
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn ssl_mode(&self) -> Option<String> {
+        self.the_option("sslmode")
+    }
+
+    /// Whether a CA of one's own is given.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn has_root_certificate(&self) -> bool {
+        self.has_option("sslrootcert")
+    }
+}
+
+/// The framework uses the name unquoted, so that Postgres folds it to small letters.
+fn schema(name: &str) -> Result<String, UrlError> {
+    let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let rest = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !first || !rest || name.len() > LONGEST_SCHEMA {
+        return Err(UrlError(format!(
+            "schema {name:?} is none that duroxide can have: a letter or '_', then letters, digits and '_', \
+             {LONGEST_SCHEMA} at most"
+        )));
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = &self.secret;
+        f.write_str("postgres://")?;
+        let user = self.the_option("user").unwrap_or_else(|| url.username().to_owned());
+        if !user.is_empty() {
+            write!(f, "{user}@")?;
+        }
+        let host = self.the_option("host").or_else(|| url.host_str().map(str::to_owned));
+        f.write_str(&host.unwrap_or_default())?;
+        let port = self.the_option("port").or_else(|| url.port().map(|port| port.to_string()));
+        if let Some(port) = port {
+            write!(f, ":{port}")?;
+        }
+        let database = self.the_option("dbname");
+        let database = database.as_deref().unwrap_or_else(|| url.path().trim_start_matches('/'));
+        write!(f, "/{database}?schema={}", self.schema)
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        PostgresUrl::parse(text).unwrap().to_string()
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (text, expected) in [
+            (
+                "postgres://monitor:s3cret@db:5433/app?schema=orders",
+                "postgres://monitor@db:5433/app?schema=orders",
+            ),
+            ("postgresql://db/app", "postgres://db/app?schema=public"),
+            (
+                "postgres://db/app?user=me&password=s3cret&sslmode=verify-full",
+                "postgres://me@db/app?schema=public",
+            ),
+            (
+                "postgres:///app?host=/run/postgresql&password-file=/run/s3cret",
+                "postgres:///run/postgresql/app?schema=public",
+            ),
+            (
+                "postgres://me:s3cret%40@[::1]:5432/app?schema=MyApp&connect_timeout=10",
+                "postgres://me@[::1]:5432/app?schema=myapp",
+            ),
+        ] {
+            assert_eq!(shown(text), expected, "{text}");
+            let parsed = PostgresUrl::parse(text).unwrap();
+            assert!(!format!("{parsed:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_without_the_password() {
+        for (text, expected) in [
+            ("postgres://me:s3cret@db:port/app", "not a valid URL"),
+            ("postgres://me:s3cret#x@db/app", "%"),
+            ("postgres:///app?password=s3cret", "host"),
+            ("postgres://db/app?schema=a-b&password=s3cret", "schema"),
+            ("postgres://db/app?schema=1a", "schema"),
+            ("postgres://db/app?schema=", "schema"),
+            ("postgres://db/app?schema=a\"b", "schema"),
+            ("postgres://db/app?password=s3cret&sslmode=on", "sslmode"),
+            ("postgres://db/app?password=s3cret&sslcert=/c", "sslkey"),
+            ("postgres://db/app?passwort=s3cret", "passwort"),
+            ("postgres://db/app?port=x&password=s3cret", "port"),
+            ("postgres://db/app?password-file=", "password-file"),
+        ] {
+            let error = PostgresUrl::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("s3cret"), "{text}: {error}");
+        }
+        assert!(PostgresUrl::parse(&format!("postgres://db/app?schema={}", "a".repeat(64))).is_err());
+    }
+}
