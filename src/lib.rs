@@ -57,13 +57,13 @@ mod observe;
 mod output;
 #[cfg(feature = "exporter")]
 mod server;
-#[cfg(any(feature = "exporter", feature = "sqlite"))]
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 #[cfg_attr(
     not(feature = "exporter"),
     expect(dead_code, unused_imports, reason = "without the exporter nobody takes a census")
 )]
 mod source;
-#[cfg(any(feature = "exporter", feature = "sqlite"))]
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 #[cfg_attr(
     not(feature = "exporter"),
     expect(dead_code, unused_imports, reason = "without the exporter nobody takes a census")
@@ -86,11 +86,11 @@ pub use management::{
     Capabilities, Capability, ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceGroup,
     InstanceInfo, InstanceTree, ManagementAPI, ManagementError, Page, PageRequest, ParseTimestampError,
     ProviderManagement, PurgeReport, PurgeRequest, QueueDepths, SearchField, SearchHit, SearchQuery,
-    SearchResults, SystemMetrics, Timeline, TimelineBuilder, TimelineEntry, TimelineKind, TimelineOutcome,
-    TimelineParent, Timestamp,
+    SearchResults, Split, SystemMetrics, Timeline, TimelineBuilder, TimelineEntry, TimelineKind,
+    TimelineOutcome, TimelineParent, Timestamp,
 };
 
 #[cfg(feature = "exporter")]
 pub use metrics::{CATALOGUE, Kind, Metric, Unit, markdown as metrics_markdown};
-#[cfg(any(feature = "exporter", feature = "sqlite"))]
-pub use store::{UrlError, connect};
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+pub use store::{UrlError, connect, connect_admin};

@@ -20,6 +20,7 @@ mod purge;
 #[cfg(feature = "exporter")]
 pub(crate) mod redact;
 mod search;
+mod split;
 mod time;
 mod timeline;
 mod totals;
@@ -33,8 +34,11 @@ pub use instance::{
 pub use page::{Page, PageRequest};
 pub use provider::ProviderManagement;
 pub(crate) use provider::from_provider;
+#[cfg(feature = "postgres")]
+pub(crate) use purge::{Grove, Member, purge};
 pub use purge::{PurgeReport, PurgeRequest};
 pub use search::{SearchField, SearchHit, SearchQuery, SearchResults};
+pub use split::Split;
 pub use time::{ParseTimestampError, Timestamp};
 pub use timeline::{Timeline, TimelineBuilder, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent};
 pub use totals::{QueueDepths, SystemMetrics};

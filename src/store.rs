@@ -1,17 +1,11 @@
 //! Stores: the only room that speaks SQL.
 //!
-//! `url` reads `--store NAME=URL`; `connect` is the one list of backends; one folder a backend.
+//! `url` reads `--store NAME=URL`; `connect` is the one list of backends; one folder a backend, and
+//! `database` for what they share.
 
-mod budget;
 pub(crate) mod connect;
-mod events;
-mod failure;
-mod group;
-mod keys;
-mod look;
-mod names;
-mod needle;
-mod reading;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod database;
 mod url;
 
 #[cfg(feature = "postgres")]
@@ -19,6 +13,6 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use connect::connect;
+pub use connect::{connect, connect_admin};
 pub use url::UrlError;
 pub(crate) use url::{StoreSpec, StoreUrl};

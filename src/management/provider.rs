@@ -130,7 +130,7 @@ impl<P: Provider + ?Sized> ManagementAPI for P {
     }
 
     async fn purge_completed(&self, request: PurgeRequest) -> Result<PurgeReport> {
-        Backend::of(self, "purge_completed")?.purge(&request).await
+        super::purge::purge(&mut Backend::of(self, "purge_completed")?, &request).await
     }
 
     async fn export_instance(&self, instance: &str) -> Result<InstanceExport> {

@@ -1,8 +1,12 @@
-//! Deleting what has ended. Plain data, no I/O.
+//! Deleting what has ended: what is asked, what is answered, and how it is gone about, whatever the store.
+
+mod patience;
+mod sweep;
 
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+pub(crate) use sweep::{Grove, Member, purge};
 
 /// What to purge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

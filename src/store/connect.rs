@@ -10,9 +10,10 @@ use crate::source::Source;
 /// Time a call may take, unless somebody says otherwise.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The [`ManagementAPI`] of the store at `url`, for example `sqlite:/var/lib/orders/store.db`, read-only.
+/// The [`ManagementAPI`] of the store at `url`, read-only: `sqlite:/var/lib/orders/store.db`, or
+/// `postgres://monitor@replica.example/app?schema=orders`.
 ///
-/// Nothing is opened yet: a store that is not there now may be later. A file that nobody writes is taken for a replica
+/// Nothing is opened yet: a store that is not there now may be later. A SQLite file that nobody writes is taken for a replica
 /// copy, with the time of its newest change as "now"; `?replica=true` or `?replica=false` says which it is. Each call
 /// takes 30 seconds at most. The application's runtime may be in the same process.
 ///
@@ -20,6 +21,26 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// When the URL is none of a store.
 pub fn connect(url: &str) -> Result<Arc<dyn ManagementAPI>, UrlError> {
     Ok(management(&StoreUrl::parse(url)?, Neighbour::ThisProcess, LIMIT))
+}
+
+/// As [`connect`], and [`purge_completed`](ManagementAPI::purge_completed) deletes: of a Postgres store, on its primary,
+/// with a role that may.
+///
+/// It deletes whole trees through the schema's own `delete_instances_atomic`, never by force. About 100 instances at a time
+/// are locked, looked at once more and deleted in one transaction: no turn, and no child whose start is queued, comes in
+/// between. A call that is given up leaves no half of a tree, and repeated it goes on.
+///
+/// # Errors
+/// When the URL is none of a store, or of a SQLite store: that one is purged through the framework's provider, which is
+/// a [`ManagementAPI`] by itself.
+pub fn connect_admin(url: &str) -> Result<Arc<dyn ManagementAPI>, UrlError> {
+    match StoreUrl::parse(url)? {
+        StoreUrl::Sqlite { .. } => Err(UrlError::new(
+            "a SQLite store is purged through the framework's provider, which is a ManagementAPI by itself",
+        )),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Ok(Arc::new(super::postgres::admin(url, LIMIT))),
+    }
 }
 
 /// The management of the store at `url`, each call within `limit`. Nothing is opened yet.

@@ -1,13 +1,14 @@
 //! A duroxide-pg or duroxide-pg-opt store, on a primary or on a hot standby, read-only.
 //!
 //! Never through the framework's provider, which would migrate the schema. Everything is read in read-only transactions
-//! of bounded time: nothing is written, created or locked. No JSON is cast in SQL: a legal `\u0000` in one row would fail
+//! of bounded time: nothing is written, created or locked (but by `purge`). No JSON is cast in SQL: a legal `\u0000` in one row would fail
 //! the whole statement.
 //!
 //! Rooms: `open` makes a connection, `reader` is one read of the store, whoever asks; `schema` probes what is there and
 //! what we may read of it, `rights` says which are missing, `standby` finds out how current a standby is and what time it
 //! is there, `error` says what went wrong, `sql` has the pieces that statements share. `source` takes the census with
-//! `queues`, `items`, `instances` and `notes`; `management` answers people.
+//! `queues`, `items`, `instances` and `notes`; `management` answers people, and `purge` deletes what has ended, where that is
+//! asked for.
 
 mod error;
 mod instances;
@@ -15,6 +16,7 @@ mod items;
 mod management;
 mod notes;
 mod open;
+mod purge;
 mod queues;
 mod reader;
 mod rights;
@@ -38,4 +40,9 @@ pub(super) fn source(url: PostgresUrl) -> impl Source {
 /// The store as people read it, each call within `limit`.
 pub(super) fn management(url: PostgresUrl, limit: Duration) -> impl ManagementAPI {
     management::PostgresManagement::new(url, limit)
+}
+
+/// The same on a primary, with a role that may delete.
+pub(super) fn admin(url: PostgresUrl, limit: Duration) -> impl ManagementAPI {
+    management::PostgresManagement::new(url, limit).purging()
 }

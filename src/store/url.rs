@@ -38,6 +38,12 @@ pub(crate) enum StoreUrl {
 #[error("{0}")]
 pub struct UrlError(String);
 
+impl UrlError {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
 const EXAMPLE: &str = "orders=sqlite:/var/lib/orders/store.db";
 
 /// What can be written in front of the first colon.

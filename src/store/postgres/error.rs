@@ -3,7 +3,7 @@
 use sqlx::postgres::PgDatabaseError;
 
 use crate::labels::FailureReason;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// An error that the server reported.
 pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
@@ -19,6 +19,10 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
              PGPASSWORD, or in ~/.pgpass; pg_hba.conf decides who may come from where.",
         ),
         "42501" => failure(FailureReason::Permission, "the role may not read this"),
+        "25006" => failure(FailureReason::Permission, "the connection is read-only")
+            .advise("Deleting needs a role that may write, on the primary."),
+        // Raised by the schema's own procedures, about ids.
+        "P0001" => failure(FailureReason::Other, "refused"),
         "3D000" => failure(FailureReason::Unavailable, "there is no such database")
             .advise("Check the database in the URL: it is the part behind the host, postgres://HOST/DATABASE."),
         "42P01" | "42703" | "42883" | "3F000" | "42809" => {

@@ -7,8 +7,8 @@ use super::reader::Snapshot;
 use super::sql::{self, count, name_prefix, text};
 use crate::labels::InstanceStatus;
 use crate::source::{InstanceCensus, InstanceCount};
-use crate::store::failure::Failure;
-use crate::store::names::shorten;
+use crate::store::database::failure::Failure;
+use crate::store::database::names::shorten;
 
 /// Counts instances by the status of their current execution, and tells when the newest of them was written, by the
 /// clock of the worker that did. Executions without an instance (the framework leaves such) are never counted.

@@ -13,6 +13,7 @@ mod totals;
 
 use std::time::Duration;
 
+use super::purge::purge_completed;
 use super::reader::Reader;
 use crate::history::Event;
 use crate::management::{
@@ -20,28 +21,35 @@ use crate::management::{
     InstanceTree, ManagementAPI, ManagementError, Page, PageRequest, PurgeReport, PurgeRequest, QueueDepths,
     SearchQuery, SearchResults, SystemMetrics,
 };
-use crate::store::budget::Budget;
-use crate::store::look::{self, Look};
-use crate::store::reading::{Readers, ask};
+use crate::store::database::budget::Budget;
+use crate::store::database::look::{self, Look};
+use crate::store::database::reading::{Readers, ask};
 use crate::store::url::PostgresUrl;
 
 /// Answers people about one Postgres store, over one connection: the poller has the other.
 pub(super) struct PostgresManagement {
-    /// The URL, to be shown.
-    place: String,
+    url: PostgresUrl,
     readers: Readers<Reader>,
+    /// Whether it may delete.
+    purges: bool,
 }
 
 impl PostgresManagement {
     pub(super) fn new(url: PostgresUrl, limit: Duration) -> Self {
-        Self { place: url.to_string(), readers: Readers::new(limit, vec![Reader::new(url)]) }
+        let readers = Readers::new(limit, vec![Reader::new(url.clone())]);
+        Self { url, readers, purges: false }
+    }
+
+    /// The same, and it purges.
+    pub(super) fn purging(self) -> Self {
+        Self { purges: true, ..self }
     }
 }
 
 #[async_trait::async_trait]
 impl ManagementAPI for PostgresManagement {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new([
+        let reads = [
             Capability::List,
             Capability::Search,
             Capability::SearchPayloads,
@@ -54,7 +62,8 @@ impl ManagementAPI for PostgresManagement {
             Capability::InstanceTimes,
             Capability::ExecutionTimes,
             Capability::CustomStatus,
-        ])
+        ];
+        Capabilities::new(reads.into_iter().chain(self.purges.then_some(Capability::Purge)))
     }
 
     async fn list_instances_filtered(
@@ -63,24 +72,24 @@ impl ManagementAPI for PostgresManagement {
         page: PageRequest,
     ) -> Result<Page<InstanceInfo>, ManagementError> {
         let budget = Budget::list(self.readers.limit());
-        ask!(self.readers, &self.place, snapshot => instances::page(snapshot, &filter, &page, budget).await)
+        ask!(self.readers, &self.url, snapshot => instances::page(snapshot, &filter, &page, budget).await)
     }
 
     async fn count_instances(&self, filter: InstanceFilter) -> Result<InstanceCounts, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => instances::count_by_group(snapshot, &filter).await)
+        ask!(self.readers, &self.url, snapshot => instances::count_by_group(snapshot, &filter).await)
     }
 
     async fn search_instances(&self, query: SearchQuery) -> Result<SearchResults, ManagementError> {
         let budget = Budget::search(self.readers.limit());
-        ask!(self.readers, &self.place, snapshot => search::search(snapshot, &query, budget).await)
+        ask!(self.readers, &self.url, snapshot => search::search(snapshot, &query, budget).await)
     }
 
     async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => snapshot.instance(instance).await)
+        ask!(self.readers, &self.url, snapshot => snapshot.instance(instance).await)
     }
 
     async fn get_instance_tree(&self, instance: &str) -> Result<InstanceTree, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => look::tree(snapshot, instance).await)
+        ask!(self.readers, &self.url, snapshot => look::tree(snapshot, instance).await)
     }
 
     async fn list_executions(
@@ -88,7 +97,7 @@ impl ManagementAPI for PostgresManagement {
         instance: &str,
         page: PageRequest,
     ) -> Result<Page<ExecutionInfo>, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => executions::page(snapshot, instance, &page).await)
+        ask!(self.readers, &self.url, snapshot => executions::page(snapshot, instance, &page).await)
     }
 
     async fn read_execution(
@@ -97,7 +106,7 @@ impl ManagementAPI for PostgresManagement {
         execution_id: u64,
         page: PageRequest,
     ) -> Result<Page<Event>, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => history::page(snapshot, instance, execution_id, &page).await)
+        ask!(self.readers, &self.url, snapshot => history::page(snapshot, instance, execution_id, &page).await)
     }
 
     async fn get_execution_metadata(
@@ -105,27 +114,30 @@ impl ManagementAPI for PostgresManagement {
         instance: &str,
         execution_id: u64,
     ) -> Result<ExecutionInfo, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => executions::info(snapshot, instance, execution_id).await)
+        ask!(self.readers, &self.url, snapshot => executions::info(snapshot, instance, execution_id).await)
     }
 
     async fn get_metrics(&self) -> Result<SystemMetrics, ManagementError> {
         let budget = Budget::events(self.readers.limit());
-        ask!(self.readers, &self.place, snapshot => totals::metrics(snapshot, budget).await)
+        ask!(self.readers, &self.url, snapshot => totals::metrics(snapshot, budget).await)
     }
 
     async fn get_queue_depths(&self) -> Result<QueueDepths, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => totals::depths(snapshot).await)
+        ask!(self.readers, &self.url, snapshot => totals::depths(snapshot).await)
     }
 
-    async fn purge_completed(&self, _request: PurgeRequest) -> Result<PurgeReport, ManagementError> {
-        Err(ManagementError::ReadOnly { method: "purge_completed" })
+    async fn purge_completed(&self, request: PurgeRequest) -> Result<PurgeReport, ManagementError> {
+        if !self.purges {
+            return Err(ManagementError::ReadOnly { method: "purge_completed" });
+        }
+        purge_completed(&self.url, self.readers.limit(), &request).await
     }
 
     async fn export_instance(&self, instance: &str) -> Result<InstanceExport, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => look::export(snapshot, instance).await)
+        ask!(self.readers, &self.url, snapshot => look::export(snapshot, instance).await)
     }
 
     async fn data_age(&self) -> Result<Option<Duration>, ManagementError> {
-        ask!(self.readers, &self.place, snapshot => totals::age(snapshot))
+        ask!(self.readers, &self.url, snapshot => totals::age(snapshot))
     }
 }

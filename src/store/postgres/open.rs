@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::labels::FailureReason;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 use crate::store::url::PostgresUrl;
 
 /// As the server lists us in `pg_stat_activity`.

@@ -18,9 +18,9 @@ use super::sql::{count, moment, name_prefix, text};
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
 use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats};
-use crate::store::failure::Failure;
-use crate::store::group::{self, unsigned};
-use crate::store::names::shorten;
+use crate::store::database::failure::Failure;
+use crate::store::database::group::{self, unsigned};
+use crate::store::database::names::shorten;
 use rows::Rows;
 
 /// How the framework begins the JSON of a timer row, written by a worker or by the database.

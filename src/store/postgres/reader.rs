@@ -11,7 +11,7 @@ use super::schema::Schema;
 use super::sql::millis;
 use super::standby::{Memory, Moment, Server};
 use crate::labels::FailureReason;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 use crate::store::url::PostgresUrl;
 
 /// What the server interrupts is over by then; a server that does not even do that is given up.

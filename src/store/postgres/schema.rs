@@ -8,7 +8,7 @@ use sqlx::{Executor, Row};
 
 use super::rights::{self, Missing};
 use crate::labels::FailureReason;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// Which of the framework's providers made the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use super::reader::{Reader, Snapshot};
 use super::{instances, notes, queues};
 use crate::labels::Clock;
 use crate::source::{Census, Mode, Source, SourceError, StoreFacts};
-use crate::store::failure::Failure;
-use crate::store::reading::read;
+use crate::store::database::failure::Failure;
+use crate::store::database::reading::read;
 use crate::store::url::PostgresUrl;
 
 /// Takes the census of one Postgres store.

@@ -11,7 +11,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::source::Replication;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// A receiver that hears nothing for half of its timeout asks its primary for an answer. When none has come this much
 /// later, it hangs in the air, whatever it calls itself.

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::schema::Schema;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// The machine's clock. The runtime that writes a SQLite file runs on the same machine and uses it, too.
 pub(super) fn wall_ms() -> i64 {

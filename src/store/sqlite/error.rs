@@ -4,7 +4,7 @@ use sqlx::error::DatabaseError as _;
 use sqlx::sqlite::SqliteError;
 
 use crate::labels::FailureReason;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 pub(in crate::store) fn classify(error: &SqliteError) -> Failure {
     let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or(0);

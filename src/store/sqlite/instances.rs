@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::text;
 use crate::labels::InstanceStatus;
 use crate::source::{InstanceCensus, InstanceCount};
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// Counts instances by the status of their current execution. Reads `instances` once and looks up one execution
 /// for each; executions without an instance (the framework leaves such) are never counted.

@@ -20,9 +20,9 @@ use crate::management::{
     InstanceTree, ManagementAPI, ManagementError, Page, PageRequest, PurgeReport, PurgeRequest, QueueDepths,
     SearchQuery, SearchResults, SystemMetrics,
 };
-use crate::store::budget::Budget;
-use crate::store::look::{self, Look};
-use crate::store::reading::{Readers, ask};
+use crate::store::database::budget::Budget;
+use crate::store::database::look::{self, Look};
+use crate::store::database::reading::{Readers, ask};
 
 /// Calls that read at the same time; further ones wait. People are few, and each read is a scan at worst.
 const READERS: usize = 2;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::super::connect::Neighbour;
 use super::files::{Access, Files, beside};
 use crate::labels::FailureReason;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// Readers of a WAL store wait for nobody, except in rare moments (recovery, a rollback-mode copy).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);

@@ -17,8 +17,8 @@ use super::undecodable::Undecodable;
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
 use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats};
-use crate::store::failure::Failure;
-use crate::store::group::{self, Group, unsigned};
+use crate::store::database::failure::Failure;
+use crate::store::database::group::{self, Group, unsigned};
 
 /// How the framework begins the JSON of a timer row.
 pub(super) const TIMER_PREFIX: &str = "{\"TimerFired\"";

@@ -13,7 +13,7 @@ use super::files::{self, Access, Files};
 use super::open::Opened;
 use super::schema::Schema;
 use crate::labels::FailureReason;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// Which store: where it is, and how it may be opened.
 #[derive(Debug, Clone)]

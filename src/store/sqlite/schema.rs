@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::labels::FailureReason;
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// The parts of the schema that differ between versions of the framework.
 #[derive(Debug, Clone, PartialEq, Eq)]

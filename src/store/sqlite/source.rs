@@ -8,8 +8,8 @@ use super::reader::{Place, Reader, Snapshot};
 use super::undecodable::Undecodable;
 use super::{instances, queues};
 use crate::source::{Census, InstanceCensus, Mode, Source, SourceError, StoreFacts};
-use crate::store::failure::Failure;
-use crate::store::reading::read;
+use crate::store::database::failure::Failure;
+use crate::store::database::reading::read;
 
 const A_COPY: &str = "read as a copy: states and ages are those of its newest change. If it is the live store of an \
      application that is stopped, add ?replica=false to its URL";

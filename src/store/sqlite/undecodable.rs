@@ -11,7 +11,7 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::store::failure::Failure;
+use crate::store::database::failure::Failure;
 
 /// What is remembered between polls.
 #[derive(Debug, Default)]

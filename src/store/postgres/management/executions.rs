@@ -9,9 +9,9 @@ use super::super::sql::{count, millis, text, time, while_there_is_room};
 use crate::history::Event;
 use crate::labels::{ExecutionStatus, FailureKind};
 use crate::management::{ExecutionInfo, ManagementError, Page, PageRequest, Timestamp};
-use crate::store::budget::Room;
-use crate::store::keys::{self, List};
-use crate::store::reading::Answer;
+use crate::store::database::budget::Room;
+use crate::store::database::keys::{self, List};
+use crate::store::database::reading::Answer;
 
 /// The start of an execution is in its first event, and the end of one that continued as new (whose row has none) in its
 /// last; but an event as large as this is not read for its time alone.

@@ -9,10 +9,10 @@ use super::super::sql::{millis, time, while_there_is_room};
 use super::executions::instance_exists;
 use crate::history::Event;
 use crate::management::{ManagementError, Page, PageRequest};
-use crate::store::budget::Room;
-use crate::store::events::{self, Columns};
-use crate::store::keys::{self, List};
-use crate::store::reading::Answer;
+use crate::store::database::budget::Room;
+use crate::store::database::events::{self, Columns};
+use crate::store::database::keys::{self, List};
+use crate::store::database::reading::Answer;
 
 /// Events of the instance `$1` and its execution `$2` with this data; conditions follow.
 pub(super) fn select(data: &str) -> String {

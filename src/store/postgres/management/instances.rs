@@ -17,9 +17,9 @@ use crate::management::{
     InstanceCounts, InstanceFilter, InstanceGroup, InstanceInfo, ManagementError, Page, PageRequest,
     Timestamp,
 };
-use crate::store::budget::{Budget, Room};
-use crate::store::keys::{self, List};
-use crate::store::reading::Answer;
+use crate::store::database::budget::{Budget, Room};
+use crate::store::database::keys::{self, List};
+use crate::store::database::reading::Answer;
 
 /// Instances that the first window of a list by status looks at. Each window costs a look at every row of `instances`, so
 /// each is larger than the one before.

@@ -8,8 +8,8 @@ use super::instances::{FROM, NEWEST_FIRST, columns, read};
 use super::{executions, history};
 use crate::history::Event;
 use crate::management::{ExecutionInfo, InstanceInfo, Page, PageRequest};
-use crate::store::look::Look;
-use crate::store::reading::Answer;
+use crate::store::database::look::Look;
+use crate::store::database::reading::Answer;
 
 impl Look for Snapshot {
     async fn find(&mut self, instance: &str) -> Answer<Option<InstanceInfo>> {

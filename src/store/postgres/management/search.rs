@@ -10,11 +10,11 @@ use super::super::schema::Schema;
 use super::history;
 use super::instances::{FROM, MICROS, NEWEST_FIRST, Place, Statement};
 use crate::management::{InstanceInfo, ManagementError, SearchField, SearchHit, SearchQuery, SearchResults};
-use crate::store::budget::{Budget, Room};
-use crate::store::keys::{self, List};
-use crate::store::look::Look;
-use crate::store::needle::Needle;
-use crate::store::reading::Answer;
+use crate::store::database::budget::{Budget, Room};
+use crate::store::database::keys::{self, List};
+use crate::store::database::look::Look;
+use crate::store::database::needle::Needle;
+use crate::store::database::reading::Answer;
 
 /// Instances searched in one statement. Each costs a look at every row of `instances`, so each is larger than the one
 /// before; with their payloads, the instances of a window are gone through step by step.

@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::super::sql::{count, millis};
 use crate::labels::MessageState;
-use crate::store::group::{self, Group};
+use crate::store::database::group::{self, Group};
 
 /// Some rows of one state.
 pub(super) struct Rows {

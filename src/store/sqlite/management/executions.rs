@@ -9,9 +9,9 @@ use super::super::sql::{millis, text, time};
 use crate::history::Event;
 use crate::labels::{ExecutionStatus, FailureKind};
 use crate::management::{ExecutionInfo, ManagementError, Page, PageRequest};
-use crate::store::budget::Room;
-use crate::store::keys::{self, List};
-use crate::store::reading::Answer;
+use crate::store::database::budget::Room;
+use crate::store::database::keys::{self, List};
+use crate::store::database::reading::Answer;
 
 /// The start of an execution is in its first event, to the millisecond. In the row it has whole seconds, but a first
 /// event as large as this is not parsed for its time alone.

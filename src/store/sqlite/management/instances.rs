@@ -14,9 +14,9 @@ use crate::labels::InstanceStatus;
 use crate::management::{
     InstanceCounts, InstanceFilter, InstanceGroup, InstanceInfo, ManagementError, Page, PageRequest,
 };
-use crate::store::budget::{Budget, Room};
-use crate::store::keys::{self, List};
-use crate::store::reading::Answer;
+use crate::store::database::budget::{Budget, Room};
+use crate::store::database::keys::{self, List};
+use crate::store::database::reading::Answer;
 
 /// Instances looked at between two looks at the clock.
 const WINDOW: i64 = 10_000;

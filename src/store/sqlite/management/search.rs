@@ -11,10 +11,10 @@ use super::super::schema::Schema;
 use super::history;
 use super::instances::{self, FROM, Windows, columns};
 use crate::management::{InstanceInfo, ManagementError, SearchField, SearchHit, SearchQuery, SearchResults};
-use crate::store::budget::{Budget, Room};
-use crate::store::keys::{self, List};
-use crate::store::needle::Needle;
-use crate::store::reading::Answer;
+use crate::store::database::budget::{Budget, Room};
+use crate::store::database::keys::{self, List};
+use crate::store::database::needle::Needle;
+use crate::store::database::reading::Answer;
 
 /// Instances searched between two looks at the clock; with their payloads there is far more of each.
 const WINDOW: i64 = 5_000;

@@ -10,9 +10,9 @@ use super::super::sql::text;
 use super::instances::FROM;
 use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{QueueDepths, SystemMetrics};
-use crate::store::budget::Budget;
-use crate::store::failure::Failure;
-use crate::store::reading::Answer;
+use crate::store::database::budget::Budget;
+use crate::store::database::failure::Failure;
+use crate::store::database::reading::Answer;
 
 pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<SystemMetrics> {
     let mut metrics = SystemMetrics::default();

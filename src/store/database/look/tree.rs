@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Look;
 use crate::management::{InstanceInfo, InstanceTree};
-use crate::store::reading::Answer;
+use crate::store::database::reading::Answer;
 
 /// Members of one tree; further ones are left out.
 const LARGEST: usize = 10_000;

@@ -46,8 +46,8 @@ macro_rules! ask {
     ($readers:expr, $place:expr, $snapshot:ident => $work:expr) => {{
         let mut lent = $readers.lend().await?;
         let reader = lent.reader()?;
-        $crate::store::reading::read!(
-            reader, $readers.limit(), $snapshot => $crate::store::reading::settle($work)
+        $crate::store::database::reading::read!(
+            reader, $readers.limit(), $snapshot => $crate::store::database::reading::settle($work)
         )
         .map_err(|failure| failure.answer($place, $readers.limit()))?
     }};

@@ -2,7 +2,7 @@
 
 use super::Look;
 use crate::management::{InstanceExport, ManagementError, PageRequest, quoted};
-use crate::store::reading::Answer;
+use crate::store::database::reading::Answer;
 
 /// Stored bytes of an export. In memory they are a few times as many.
 const LARGEST: u64 = 256 << 20;

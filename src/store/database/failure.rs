@@ -75,15 +75,15 @@ impl From<sqlx::Error> for Failure {
         if let sqlx::Error::Database(database) = &error {
             #[cfg(feature = "sqlite")]
             if let Some(error) = database.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
-                return super::sqlite::classify(error);
+                return crate::store::sqlite::classify(error);
             }
             #[cfg(feature = "postgres")]
             if let Some(error) = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-                return super::postgres::classify(error);
+                return crate::store::postgres::classify(error);
             }
         }
         #[cfg(feature = "postgres")]
-        if let Some(failure) = super::postgres::of_the_connection(&error) {
+        if let Some(failure) = crate::store::postgres::of_the_connection(&error) {
             return failure;
         }
         Self::new(FailureReason::Other, error.to_string())

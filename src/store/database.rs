@@ -1,0 +1,13 @@
+//! What all databases share: how a store is read whoever asks and what may go wrong (`reading`, `failure`), how much an
+//! answer may cost and where a list goes on (`budget`, `keys`), what answers are made of (`look`, `events`, `group`),
+//! and what names and searched texts become (`names`, `needle`). No SQL.
+
+pub(in crate::store) mod budget;
+pub(in crate::store) mod events;
+pub(in crate::store) mod failure;
+pub(in crate::store) mod group;
+pub(in crate::store) mod keys;
+pub(in crate::store) mod look;
+pub(in crate::store) mod names;
+pub(in crate::store) mod needle;
+pub(in crate::store) mod reading;
