@@ -15,7 +15,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("log_line_prefix", "%m [%p] %a "),
     // The data lives as long as the test.
     ("fsync", "off"),
-    ("full_page_writes", "off"),
     ("shared_buffers", "16MB"),
     ("min_wal_size", "4MB"),
     ("max_wal_size", "256MB"),

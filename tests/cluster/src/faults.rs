@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl Server {
-    /// `kill -9` of all its processes, as when the machine loses power. The data stays for [`Server::start_again`].
+    /// `kill -9` of all its processes: a crash. The data stays for [`Server::start_again`].
     pub fn kill(&self) {
         // While all stand still nobody can start another, and none sees another's end.
         let family = self.freeze_all();

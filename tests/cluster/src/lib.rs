@@ -13,7 +13,7 @@
 //!
 //! - `programs` finds the server's programs and runs them as a user that PostgreSQL accepts;
 //! - `keeper` removes a server however the process that started it ends;
-//! - `builder` makes servers, `config` writes their files, `ports` finds room for them;
+//! - `builder` makes servers, `config` writes their files, `place` finds room for them;
 //! - `server` is one of them, `standby` a standby, `sql` talks to them, `reload` changes them while they run;
 //! - `faults` lets things happen to them, to their `processes`, too; `tls` makes certificates.
 //!
@@ -31,7 +31,7 @@ mod builder;
 mod config;
 mod faults;
 mod keeper;
-mod ports;
+mod place;
 mod processes;
 mod programs;
 mod reload;

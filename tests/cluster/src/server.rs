@@ -15,7 +15,7 @@ use crate::{
     builder::Builder,
     config,
     keeper::Keeper,
-    programs,
+    place, programs,
     tls::Authorities,
     wait::{self, PATIENCE},
 };
@@ -112,7 +112,7 @@ impl Server {
 
     /// A server over a data directory that `fill` makes.
     pub(crate) fn over(nature: Nature, fill: impl FnOnce(&Self)) -> Self {
-        let directory = new_directory();
+        let directory = place::directory();
         programs::give(directory.path());
         let mut server = Self {
             process: Mutex::new(None),
@@ -125,7 +125,7 @@ impl Server {
         fill(&server);
         config::write(&server.data().join("pg_hba.conf"), &config::access(&[]));
         let started = (0..10).any(|_| {
-            server.port = crate::ports::free();
+            server.port = place::port();
             server.try_launch()
         });
         assert!(started, "somebody takes every port first; the server's log:\n{}", server.log());
@@ -203,15 +203,6 @@ impl Drop for Server {
         }
         // The keeper does the rest.
     }
-}
-
-/// A directory whose Unix socket has a path that fits: 107 bytes.
-fn new_directory() -> TempDir {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("duroxide-pg-");
-    let usual = std::env::temp_dir();
-    let directory = if usual.as_os_str().len() < 70 { builder.tempdir() } else { builder.tempdir_in("/tmp") };
-    directory.expect("a temporary directory")
 }
 
 /// Percent-encodes everything that could mean something in a URL.

@@ -1,6 +1,6 @@
 //! Who gets in.
 
-use std::path::Path;
+use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use cluster::{Server, psql};
 
@@ -16,6 +16,12 @@ fn passwords_count() {
         assert!(error.contains("password authentication failed") || error.contains("no password"), "{error}");
     }
     assert_eq!(psql(&server.url(&database), "select current_user").unwrap(), "postgres");
+}
+
+#[test]
+fn the_socket_without_a_password_is_out_of_reach() {
+    let directory = std::fs::metadata(Server::shared().directory()).unwrap();
+    assert_eq!(directory.permissions().mode() & 0o077, 0);
 }
 
 #[test]

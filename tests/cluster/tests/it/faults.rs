@@ -1,16 +1,17 @@
 //! A server that ends, stands still or throws its clients out.
 
 use std::{
+    net::TcpListener,
     thread::{sleep, spawn},
     time::Duration,
 };
 
 use cluster::{Server, psql};
 
-use crate::session;
+use crate::{eventually, session};
 
 #[test]
-fn a_server_comes_back_with_its_data() {
+fn a_server_comes_back_on_its_port_with_its_data() {
     let server = Server::start();
     let (port, first) = (server.port(), server.id());
     server.psql("postgres", "create table t as select 1 as x");
@@ -29,23 +30,32 @@ fn a_server_comes_back_with_its_data() {
     server.stop_fast();
     let error = client.join().unwrap().unwrap_err();
     assert!(error.contains("terminating connection due to administrator command"), "{error}");
-    server.start_again();
-    assert_eq!(server.psql("postgres", "select x from t"), "1");
+    // It waits for its port.
+    let thief = TcpListener::bind((server.host(), port)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            eventually("the port was missed", || server.log().contains("Address already in use"));
+            drop(thief);
+        });
+        server.start_again();
+    });
     assert_eq!(server.port(), port);
-    assert_ne!(server.id(), first);
-}
 
-#[test]
-fn a_smart_stop_waits_for_the_last_client() {
-    let server = Server::start();
+    // This one waits for the last client.
     let url = server.url("postgres");
-    let client = spawn(move || psql(&url, "set application_name = 'client'; select pg_sleep(1)"));
-    crate::eventually("the client is there", || server.connections("client") == 1);
+    let stays = tempfile::NamedTempFile::new().unwrap();
+    let wait = format!("\\! while [ -e {} ]; do sleep 0.05; done", stays.path().display());
+    let client = spawn(move || psql(&url, &format!("set application_name = 'client';\n{wait}\nselect 1")));
+    eventually("the client is there", || server.connections("client") == 1);
     server.stop_smart();
     let error = psql(&server.url("postgres"), "select 1").unwrap_err();
     assert!(error.contains("the database system is shutting down"), "{error}");
+    drop(stays);
     server.wait_until_stopped();
-    assert_eq!(client.join().unwrap(), Ok(String::new()));
+    assert_eq!(client.join().unwrap().unwrap(), "1");
+    server.start_again();
+    assert_eq!(psql(&server.url("postgres"), "select x from t").unwrap(), "1");
+    assert_ne!(server.id(), first);
 }
 
 #[test]

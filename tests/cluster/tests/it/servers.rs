@@ -1,7 +1,5 @@
 //! Servers as most tests use them.
 
-use std::net::TcpListener;
-
 use cluster::Server;
 
 #[test]
@@ -37,19 +35,4 @@ fn settings_of_a_builder_win() {
     server.stop_fast();
     server.start_again();
     assert_eq!(server.psql("postgres", "show work_mem; show search_path"), "4MB\nlater");
-}
-
-#[test]
-fn a_server_that_is_down_waits_for_its_port() {
-    let server = Server::start();
-    server.stop_fast();
-    let thief = TcpListener::bind((server.host(), server.port())).unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            crate::eventually("the port was missed", || server.log().contains("Address already in use"));
-            drop(thief);
-        });
-        server.start_again();
-    });
-    assert_eq!(cluster::psql(&server.url("postgres"), "select 1").unwrap(), "1");
 }

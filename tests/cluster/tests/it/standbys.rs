@@ -72,7 +72,7 @@ fn a_standby_shows_what_its_primary_committed_unless_it_is_stopped_from_it() {
 }
 
 #[test]
-fn two_standbys_of_one_primary_and_a_conflict_with_recovery() {
+fn a_conflict_with_recovery_cancels_readers_of_the_impatient_standby() {
     let primary = Server::start();
     let standby = Server::builder().setting("max_standby_streaming_delay", "0").standby_of(&primary);
     let patient = primary.standby();
@@ -90,6 +90,17 @@ fn two_standbys_of_one_primary_and_a_conflict_with_recovery() {
     standby.wait_for("postgres", &format!("{conflicts}'{database}'"), "1");
     // The other one waits 30 s first.
     assert!(!other.is_finished());
+    patient.wait_for("postgres", &format!("{conflicts}'{database}'"), "0");
     assert_eq!(patient.terminate_backends("reader"), 1);
     other.join().unwrap().unwrap_err();
+}
+
+#[test]
+fn a_standby_can_have_a_standby() {
+    let primary = Server::start();
+    let standby = primary.standby();
+    let cascaded = standby.standby();
+    let database = primary.create_database();
+    cascaded.caught_up_with(&primary);
+    assert_eq!(cascaded.psql(&database, "select pg_is_in_recovery()"), "t");
 }
