@@ -98,12 +98,12 @@ pub(crate) fn count(n: u64) -> f64 {
 }
 
 /// Milliseconds as seconds. Never negative: a clock that stepped back is not a negative age.
-#[expect(clippy::cast_precision_loss, reason = "see `count`")]
 pub(crate) fn seconds(ms: i64) -> f64 {
     signed_seconds(ms.max(0))
 }
 
 /// A difference of times, which may be negative.
+#[expect(clippy::cast_precision_loss, reason = "see `count`")]
 fn signed_seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0
 }

@@ -37,8 +37,10 @@ pub(super) struct SqliteManagement {
 impl SqliteManagement {
     pub(super) fn new(place: Place, limit: Duration) -> Self {
         let recognised = Arc::default();
-        let readers = (0..READERS).map(|_| Reader::new(place.clone(), Arc::clone(&recognised))).collect();
-        Self { place: place.path.display().to_string(), readers: Readers::new(limit, readers) }
+        let shown = place.path.display().to_string();
+        let readers = std::iter::repeat_n(place, READERS);
+        let readers = readers.map(|place| Reader::new(place, Arc::clone(&recognised))).collect();
+        Self { place: shown, readers: Readers::new(limit, readers) }
     }
 }
 

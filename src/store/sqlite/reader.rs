@@ -155,7 +155,6 @@ impl Reader {
     }
 
     /// SQLite interrupts itself.
-    #[expect(clippy::unused_self, reason = "a reader of another store has to watch its server")]
     pub(super) async fn guard<T>(
         &self,
         _limit: Duration,
