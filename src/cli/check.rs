@@ -8,9 +8,9 @@ use super::args::Output;
 use super::read::{Failure, Reading};
 use super::text::{self, Style};
 use super::{Error, Exit};
-use crate::labels::{InstanceStatus, Queue};
+use crate::labels::{Clock, InstanceStatus, Queue};
 use crate::management::Capabilities;
-use crate::source::{Census, Mode};
+use crate::source::{Census, Mode, Replication};
 
 /// The JSON of `check`. Names are an interface: fields may be added, not renamed.
 #[derive(Debug, Serialize)]
@@ -42,6 +42,10 @@ struct Facts<'a> {
     mode: Mode,
     /// Replicas: age of the newest change; otherwise null.
     last_replay_age_seconds: Option<f64>,
+    /// Standbys; null for others.
+    replication: Option<ReplicationReport>,
+    /// By clock: see `duroxide_store_clock_skew_seconds`.
+    clock_skew_seconds: BTreeMap<Clock, f64>,
     /// By part: the database, its log, …
     size_bytes: BTreeMap<&'a str, u64>,
     /// By status; null when the backend does not tell.
@@ -52,8 +56,19 @@ struct Facts<'a> {
     management: &'a Capabilities,
     /// What this store does not have, in words, with what is absent from the metrics because of it.
     missing: Vec<&'static str>,
+    /// What people should know of how it is read, in words.
+    notes: &'a [String],
     /// What will not move by itself, in words.
     warnings: Vec<String>,
+}
+
+/// How a standby follows its primary. What the role may not know is null.
+#[derive(Debug, Serialize)]
+struct ReplicationReport {
+    lag_seconds: Option<f64>,
+    replay_paused: bool,
+    receiver_up: Option<bool>,
+    recovery_conflicts: u64,
 }
 
 /// One queue.
@@ -139,11 +154,18 @@ impl<'a> Facts<'a> {
             schema: &store.schema,
             mode: store.mode,
             last_replay_age_seconds: store.last_replay_age_ms.map(text::seconds),
+            replication: store.replication.as_ref().map(ReplicationReport::new),
+            clock_skew_seconds: store
+                .clock_skew_ms
+                .iter()
+                .map(|(clock, ms)| (*clock, text::signed_seconds(*ms)))
+                .collect(),
             size_bytes: store.sizes.iter().copied().collect(),
             instances,
             queues,
             management,
             missing: missing(census),
+            notes: &store.notes,
             warnings: super::queues::warnings(census),
         }
     }
@@ -154,11 +176,14 @@ impl<'a> Facts<'a> {
             schema,
             mode,
             last_replay_age_seconds,
+            replication,
+            clock_skew_seconds,
             size_bytes,
             instances,
             queues,
             management,
             missing,
+            notes,
             warnings,
         } = self;
         let age =
@@ -166,6 +191,12 @@ impl<'a> Facts<'a> {
         lines.push(("backend", format!("{backend}, {}{}", mode.as_str(), age.unwrap_or_default())));
         if !schema.is_empty() {
             lines.push(("schema", (*schema).to_owned()));
+        }
+        if let Some(replication) = replication {
+            lines.push(("replication", replication.words()));
+        }
+        if !clock_skew_seconds.is_empty() {
+            lines.push(("clocks", clocks(clock_skew_seconds)));
         }
         if !size_bytes.is_empty() {
             let parts = size_bytes.iter().map(|(part, size)| format!("{part} {}", text::bytes(*size)));
@@ -191,10 +222,54 @@ impl<'a> Facts<'a> {
         for missing in missing {
             lines.push(("missing", (*missing).to_owned()));
         }
+        for note in *notes {
+            lines.push(("note", note.clone()));
+        }
         for warning in warnings {
             lines.push(("warning", warning.clone()));
         }
     }
+}
+
+impl ReplicationReport {
+    fn new(replication: &Replication) -> Self {
+        let Replication { lag_ms, behind_ms: _, paused, receiver_up, conflicts } = replication;
+        Self {
+            lag_seconds: lag_ms.map(text::seconds),
+            replay_paused: *paused,
+            receiver_up: *receiver_up,
+            recovery_conflicts: *conflicts,
+        }
+    }
+
+    fn words(&self) -> String {
+        let Self { lag_seconds, replay_paused, receiver_up, recovery_conflicts } = self;
+        let lag = match lag_seconds {
+            Some(0.0) => "level with the primary".to_owned(),
+            Some(lag) => format!("{} behind the primary", text::age_of_seconds(*lag)),
+            None => "lag not known".to_owned(),
+        };
+        let receiver = match receiver_up {
+            Some(true) => ", streaming",
+            Some(false) => ", not streaming",
+            None => "",
+        };
+        let paused = if *replay_paused { ", replay paused" } else { "" };
+        let conflicts = match recovery_conflicts {
+            0 => String::new(),
+            n => format!(", {}", text::plural(*n, "recovery conflict", "recovery conflicts")),
+        };
+        lag + receiver + paused + &conflicts
+    }
+}
+
+fn clocks(skew: &BTreeMap<Clock, f64>) -> String {
+    let words = |(clock, seconds): (&Clock, &f64)| match clock {
+        Clock::Exporter => format!("{seconds:+.3}s to this machine's"),
+        Clock::Worker if *seconds > 0.0 => format!("a worker's is {} ahead", text::age_of_seconds(*seconds)),
+        Clock::Worker => "no worker's is ahead".to_owned(),
+    };
+    skew.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 fn capabilities(management: &Capabilities) -> String {

@@ -130,7 +130,7 @@ impl<'a> Queues<'a> {
             now_unix_seconds: text::seconds(now),
             mode: census.store.mode,
             last_replay_age_seconds: census.store.last_replay_age_ms.map(text::seconds),
-            warnings: reports.iter().flat_map(QueueReport::warnings).collect(),
+            warnings: reports.iter().flat_map(|report| report.warnings(census.store.backend)).collect(),
             queues: reports,
             ready_instances: detail.map(|detail| detail.ready_instances),
             activities,
@@ -167,15 +167,21 @@ impl QueueReport {
     }
 
     /// What will not move by itself, in words.
-    fn warnings(&self) -> Vec<String> {
+    /// `backend`: what such messages do depends on it.
+    fn warnings(&self, backend: &str) -> Vec<String> {
         let queue = self.queue;
+        let postgres = backend == "postgres";
         let mut warnings = Vec::new();
         if self.orphans > 0 {
             let orphans = text::plural(self.orphans, "orphan message", "orphan messages");
             warnings.push(format!(
-                "{orphans} in the {queue} queue: the instance does not exist, and nothing that waits would start it. In a \
-                 SQLite store such a message, once it is due, holds up all orchestrations (a queue event excepted); start an \
-                 instance of that id, or delete the row."
+                "{orphans} in the {queue} queue: the instance does not exist, and nothing that waits would start it. {}",
+                if postgres {
+                    "The framework drops such a message when it comes upon it, and leaves an execution without an instance."
+                } else {
+                    "In a SQLite store such a message, once it is due, holds up all orchestrations (a queue event excepted); \
+                     start an instance of that id, or delete the row."
+                }
             ));
         }
         if self.undecodable > 0 {
@@ -183,10 +189,16 @@ impl QueueReport {
             warnings.push(format!(
                 "{messages} in the {queue} queue cannot be decoded: written by a newer version of the framework, or \
                  damaged. {}",
-                if queue == Queue::Worker {
-                    "It blocks all behind it; mend or delete the row."
-                } else {
-                    "The framework drops such a message when it comes upon it."
+                match (postgres, queue) {
+                    (false, Queue::Worker) => "It blocks all behind it; mend or delete the row.",
+                    (false, _) => "The framework drops such a message when it comes upon it.",
+                    (true, Queue::Worker) => {
+                        "Whoever takes it fails, again each time its lease ends; mend or delete the row."
+                    }
+                    (true, _) => {
+                        "Its instance makes no progress while it is there; one that is no JSON, or holds an escaped NUL, \
+                         holds up all orchestrations. Mend or delete the row."
+                    }
                 }
             ));
         }

@@ -81,9 +81,14 @@ pub(super) fn width(terminal: bool, environment: &[(OsString, OsString)]) -> Opt
 }
 
 /// Milliseconds as seconds, for JSON. Never negative: a clock that stepped back is not a negative age.
-#[expect(clippy::cast_precision_loss, reason = "ages are far below 2^53 milliseconds")]
 pub(super) fn seconds(ms: i64) -> f64 {
-    ms.max(0) as f64 / 1000.0
+    signed_seconds(ms.max(0))
+}
+
+/// The same of a difference, which may be negative.
+#[expect(clippy::cast_precision_loss, reason = "ages are far below 2^53 milliseconds")]
+pub(super) fn signed_seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
 }
 
 /// An age as JSON has it.

@@ -136,7 +136,7 @@ catalogue! {
     QUEUE_ORPHAN_MESSAGES = Gauge "duroxide.queue.orphan_messages" MESSAGE, ["store", "queue"],
         "Messages for an instance that does not exist and that none of its visible messages starts. On SQLite a visible one that is not a queue event blocks every orchestration behind it.";
     QUEUE_UNDECODABLE_MESSAGES = Gauge "duroxide.queue.undecodable_messages" MESSAGE, ["store", "queue"],
-        "Messages that are not a work item the framework knows. In the worker queue the first one blocks all behind it.";
+        "Messages that are not a work item the framework knows or, on Postgres, that the database itself cannot decode. On SQLite the first one in the worker queue blocks all behind it; on Postgres one that is no JSON or holds an escaped NUL blocks all orchestrations.";
     QUEUE_LEFTOVER_MESSAGES = Gauge "duroxide.queue.leftover_messages" MESSAGE, ["store", "queue"],
         "Timers of executions that have ended or were superseded: harmless, they disappear when due. Contained in duroxide_queue_messages{queue=\"timer\"}.";
 

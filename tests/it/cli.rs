@@ -181,7 +181,7 @@ fn mistakes_of_flags_environment_and_file_in_one_run() {
     let mut command = exporter(&[
         "serve",
         "--store",
-        "a=postgres://u:hunter2@h/d",
+        "a=postgres://u:hunter2@h/d?schema=no-name",
         "--store",
         "b=sqlite:/x",
         "--log.format=xml",

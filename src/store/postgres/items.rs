@@ -34,7 +34,7 @@ pub(super) enum Item {
     /// An activity of this name.
     Activity(Arc<str>),
     Other,
-    /// No work item the framework knows; perhaps with the name of an activity all the same.
+    /// No work item that can be handed out; perhaps with the name of an activity all the same.
     Bad(Option<Arc<str>>),
 }
 
@@ -110,6 +110,11 @@ impl Items {
 
     fn whole(&mut self, text: &str) -> Item {
         match serde_json::from_str::<WorkItem>(text) {
+            // The provider lets the database decode what is for orchestrations, and the database holds no NUL: nothing is
+            // handed out while such a row is the first.
+            Ok(item) if has_escaped_nul(text) && !matches!(item, WorkItem::ActivityExecute { .. }) => {
+                Item::Bad(None)
+            }
             Ok(WorkItem::TimerFired { execution_id, .. }) => {
                 Item::Timer(i64::try_from(execution_id).unwrap_or(i64::MAX))
             }
@@ -151,6 +156,15 @@ struct Named {
     name: String,
 }
 
+/// Whether a string in this JSON holds a NUL.
+fn has_escaped_nul(json: &str) -> bool {
+    json.match_indices("\\u0000").any(|(at, _)| {
+        // Behind an even number of backslashes this one begins an escape; otherwise it is itself escaped.
+        let before = json.get(..at).unwrap_or_default();
+        before.bytes().rev().take_while(|byte| *byte == b'\\').count().is_multiple_of(2)
+    })
+}
+
 /// The name in the beginning of an activity's JSON.
 fn activity_name(beginning: &str) -> Option<String> {
     if !beginning.starts_with("{\"ActivityExecute\"") {
@@ -184,6 +198,23 @@ mod tests {
         assert_eq!(items.whole(newer), Item::Bad(Some("Charge".into())));
         for bad in ["", "no JSON", "{}", r#"{"FromTheFuture":{}}"#, r#"{"ActivityExecute":{"name":1}}"#] {
             assert_eq!(items.whole(bad), Item::Bad(None), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_the_database_cannot_decode_is_bad() {
+        let mut items = Items::default();
+        let raised = |data: &str| {
+            let item = WorkItem::ExternalRaised { instance: "i".into(), name: "n".into(), data: data.into() };
+            serde_json::to_string(&item).unwrap()
+        };
+        for (data, expected) in [
+            ("a\0b", Item::Bad(None)),
+            ("\\\0", Item::Bad(None)),
+            ("a\\u0000b", Item::Other),
+            ("\\\\u0000", Item::Other),
+        ] {
+            assert_eq!(items.whole(&raised(data)), expected, "{data:?}");
         }
     }
 
