@@ -10,6 +10,8 @@
 #[cfg(all(feature = "postgres", feature = "postgres-opt"))]
 mod postgres;
 mod process;
+#[cfg(all(feature = "postgres", feature = "postgres-opt"))]
+mod roles;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

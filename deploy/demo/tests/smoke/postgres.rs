@@ -10,7 +10,8 @@ use crate::process::{Demo, complaint, demo};
 const SUBSCRIPTIONS: &str = "24";
 
 fn shop(url: &str) -> Command {
-    let mut command = demo(&["--without-exporter", "--rate", "4"]);
+    // No episode: they come by the clock, and orders would wait for its end.
+    let mut command = demo(&["--without-exporter", "--rate", "4", "--episode-every", "10000h"]);
     command.env("DUROXIDE_DEMO_STORE", url);
     command
 }
@@ -61,6 +62,18 @@ fn shops_share_a_schema_of_duroxide_pg_opt() {
 }
 
 #[test]
+fn a_schema_of_the_other_provider_is_refused() {
+    let server = Server::shared();
+    let database = server.create_database();
+    let url = format!("{}?schema=orders&provider=", server.url(&database));
+    let mut first = shop(&format!("{url}duroxide-pg"));
+    assert!(first.args(["--duration", "1s"]).status().unwrap().success());
+    let (code, error) = complaint(shop(&format!("{url}duroxide-pg-opt")));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("the other provider"), "{error}");
+}
+
+#[test]
 fn a_refused_connection_is_told_without_the_password() {
     let server = Server::shared();
     for provider in ["duroxide-pg", "duroxide-pg-opt"] {
@@ -76,6 +89,7 @@ fn a_refused_connection_is_told_without_the_password() {
                 "{error}"
             );
             assert!(!error.contains("hunter2") && !error.contains(server.password()), "{error}");
+            assert_eq!(error.matches("error returned from database").count(), 1, "told once: {error}");
         }
     }
 }

@@ -69,12 +69,24 @@ fn left_out(driver: Driver, feature: &str) -> Opened {
     )
 }
 
-/// What the driver says when nobody answers sounds like a bottleneck.
+/// What the drivers say, once, and what it means where that is not plain.
 #[cfg(any(feature = "postgres", feature = "postgres-opt"))]
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn explain(error: anyhow::Error) -> anyhow::Error {
-    if error.to_string().contains("pool timed out") {
-        error.context("no connection for 30 s; is the server running, and are host and port right?")
-    } else {
-        error
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // The errors of the database driver repeat their cause.
+        if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    let hints = [
+        ("pool timed out", "nobody answered for 30 s; is the server running, and are host and port right?"),
+        ("not recognized by this version", "the other provider, or a newer version, made this schema"),
+        ("syntax error", "is the schema's name an SQL keyword? the framework writes it without quotes"),
+    ];
+    match hints.iter().find(|(sign, _)| said.contains(sign)) {
+        Some((_, hint)) => anyhow::anyhow!("{said} ({hint})"),
+        None => anyhow::anyhow!(said),
     }
 }
