@@ -10,9 +10,13 @@ use clap::Parser;
 const MAX_RATE: f64 = 20.0;
 
 /// An order-processing sample application with duroxide-exporter embedded.
-#[derive(Debug, Parser)]
+///
+/// Not `Debug`: the URL of the store may hold a password.
+#[derive(Parser)]
 #[command(
     version,
+    about = "An order-processing sample application with duroxide-exporter embedded.",
+    long_about = None,
     after_help = "RUST_LOG=warn shows the log of the framework, which is silent by default: it reports \
                                  every declined card as an error."
 )]
@@ -25,9 +29,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
 
-    /// Keep the store in this directory and carry on with it next time [default: a temporary one]
+    /// Keep the SQLite store in this directory and carry on with it next time [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+
+    /// Work on a schema of a Postgres database instead, alone or together with others:
+    /// postgres://user:password@host:port/database?schema=orders[&provider=duroxide-pg-opt]; needs a build with
+    /// --features postgres or postgres-opt. The password is better given in the environment
+    #[arg(long, value_name = "URL", env = "DUROXIDE_DEMO_STORE", hide_env_values = true)]
+    pub(crate) store: Option<String>,
+
+    /// Run only the shop: its store is watched by an exporter of its own
+    #[arg(long, conflicts_with = "listen_address")]
+    pub(crate) without_exporter: bool,
 
     /// Orders per second, averaged over the slow wave of the load
     #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = rate)]

@@ -3,6 +3,7 @@
 //! For the load and for the activities only. An orchestration must decide the same way each time it is replayed, so
 //! whatever happens there by chance is already in its input.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -55,6 +56,12 @@ impl Dice {
     }
 }
 
+/// Chance without a seed: two processes on one store may have the same seed, but must not take each other's ids.
+pub(crate) fn tag() -> String {
+    // The keys of a hash map are random, which is all the randomness that the standard library has.
+    format!("{:08x}", RandomState::new().hash_one(0) >> 32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +72,12 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(one.next(), two.next());
         }
+    }
+
+    #[test]
+    fn tags_differ() {
+        assert_ne!(tag(), tag());
+        assert_eq!(tag().len(), 8);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The customers: more at some hours than at others, and each with their own luck.
 
 use std::f64::consts::TAU;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use duroxide::{Client, ClientError, OrchestrationStatus};
 
@@ -21,14 +21,13 @@ const CANCEL_CHECKS: u32 = 40;
 const IMPORT_LEGACY_ORDER: &str = "ImportLegacyOrder";
 const COUNTRIES: [&str; 6] = ["AT", "DE", "ES", "FR", "IT", "PT"];
 
-pub(crate) async fn run(client: Client, dice: Dice, rate: f64) {
+/// `shop`: stands in all ids, as each run counts from one. An id that exists is not started a second time, neither when
+/// a kept store is opened again nor when two shops share one.
+pub(crate) async fn run(client: Client, dice: Dice, shop: String, rate: f64) {
     let began = Instant::now();
-    // Numbers must not repeat when a kept store is opened again: an id that exists is not started a second time.
-    let first =
-        SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default() * 100;
-    for number in first.. {
+    for number in 1.. {
         tokio::time::sleep(dice.gap(rate_now(rate, began.elapsed()))).await;
-        if let Err(error) = arrival(&client, &dice, number).await {
+        if let Err(error) = arrival(&client, &dice, &shop, number).await {
             tracing::warn!(%error, number, "an arrival was turned away");
         }
     }
@@ -39,8 +38,8 @@ fn rate_now(mean: f64, elapsed: Duration) -> f64 {
     mean * (1.0 + WAVE_AMPLITUDE * (TAU * phase).sin())
 }
 
-async fn arrival(client: &Client, dice: &Dice, number: u64) -> Result<(), ClientError> {
-    let instance = format!("order-{number}");
+async fn arrival(client: &Client, dice: &Dice, shop: &str, number: u64) -> Result<(), ClientError> {
+    let instance = format!("order-{shop}-{number}");
     let [first, second] = PROCESS_ORDER_VERSIONS;
     let version = if dice.chance(0.3) { first } else { second };
     client
@@ -54,7 +53,7 @@ async fn arrival(client: &Client, dice: &Dice, number: u64) -> Result<(), Client
     }
     if dice.chance(0.004) {
         client
-            .start_orchestration(format!("legacy-{number}"), IMPORT_LEGACY_ORDER, number.to_string())
+            .start_orchestration(format!("legacy-{shop}-{number}"), IMPORT_LEGACY_ORDER, number.to_string())
             .await?;
     }
     Ok(())

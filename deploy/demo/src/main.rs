@@ -1,6 +1,6 @@
 //! A shop that never closes, for looking at the exporter at work.
 //!
-//! One process runs a real duroxide runtime on an SQLite store, a believable order-processing workload with the
+//! One process runs a real duroxide runtime on an SQLite or Postgres store, a believable order-processing workload with the
 //! failures and the backlogs of real life, and the exporter embedded. Nothing is simulated on the metrics' side:
 //! what the exporter shows is what it reads from the store.
 
@@ -15,6 +15,7 @@ mod load;
 mod orders;
 mod shop;
 mod standing;
+mod store;
 mod world;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,14 +25,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use duroxide_exporter::Exporter;
+use duroxide_exporter::{Exporter, RunError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::args::Args;
 use crate::dice::Dice;
-use crate::shop::{Shop, Store};
+use crate::episodes::Calendar;
+use crate::shop::Shop;
+use crate::store::{Place, Store};
 use crate::world::World;
 
 /// `EX_USAGE` of sysexits.h, which the exporter itself uses too.
@@ -48,8 +51,15 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
         }
     };
+    let place = match Place::choose(args.store.as_deref(), args.data_dir.clone()) {
+        Ok(place) => place,
+        Err(mistake) => {
+            console::complain(&format!("demo: {mistake}"));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     console::quieten();
-    match serve(&args) {
+    match serve(&args, place) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             console::complain(&format!("demo: {error:#}"));
@@ -58,43 +68,55 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(args: &Args) -> anyhow::Result<()> {
+fn serve(args: &Args, place: Place) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    let outcome = runtime.block_on(run(args));
+    let outcome = runtime.block_on(run(args, place));
     // Callbacks of the payment provider may still be under way; nobody waits for them.
     runtime.shutdown_timeout(Duration::from_millis(500));
     outcome
 }
 
-async fn run(args: &Args) -> anyhow::Result<()> {
+async fn run(args: &Args, place: Place) -> anyhow::Result<()> {
     // Before anything else, so that a signal during the start is not the default one, which would leave the
     // temporary directory behind.
     let mut stop = StopSignals::listen()?;
-    let store = Store::open(args.data_dir.as_deref()).await?;
-    let exporter = Exporter::builder()
-        .store("demo", &store.url())
-        .poll_interval(Duration::from_secs(1))
-        .listen(args.listen_address)
-        .bind()
-        .await
-        .context("cannot start the exporter")?;
-    let address = exporter.local_addr();
+    let store = tokio::select! {
+        store = Store::open(place) => store?,
+        // A database server may be waited for.
+        () = stop.received() => return Ok(()),
+    };
+    let exporter = if args.without_exporter { None } else { Some(exporter(args, &store).await?) };
+    let address = exporter.as_ref().map(Exporter::local_addr);
 
+    let name = dice::tag();
+    // With a store of its own, a shop that was stopped finds its packing stations still its own.
+    let (worker, calendar) = if store.shared {
+        (format!("demo-shop-{name}"), Calendar::shared(args.episode_every))
+    } else {
+        ("demo-shop".to_owned(), Calendar::own(args.episode_every))
+    };
     let world = Arc::new(World::new(Dice::new(args.seed)));
-    let shop = Shop::open(&store, &world).await;
+    let shop = Shop::open(Arc::clone(&store.provider), &worker, &world).await;
     standing::start(&shop.client, args.unserved_tag).await?;
 
     let mut staff = JoinSet::new();
-    staff.spawn(load::run(shop.client.clone(), Dice::new(args.seed.wrapping_add(1)), args.rate));
-    staff.spawn(episodes::run(shop.client.clone(), Arc::clone(&world), args.episode_every));
+    staff.spawn(load::run(shop.client.clone(), Dice::new(args.seed.wrapping_add(1)), name, args.rate));
+    staff.spawn(episodes::run(shop.client.clone(), Arc::clone(&world), calendar));
     staff.spawn(janitor::run(shop.client.clone()));
 
     let (close_exporter, closed) = oneshot::channel::<()>();
-    let mut serving = tokio::spawn(exporter.run(async {
+    let mut serving = tokio::spawn(async {
         // A dropped sender means that this function is gone: then it is time to stop as well.
-        let _ = closed.await;
-    }));
-    announce(args, &store, address);
+        let closed = async { drop(closed.await) };
+        match exporter {
+            Some(exporter) => exporter.run(closed).await,
+            None => {
+                closed.await;
+                Ok::<(), RunError>(())
+            }
+        }
+    });
+    announce(args, &store, address, calendar);
 
     let ended_early = tokio::select! {
         () = stop.received() => None,
@@ -118,16 +140,30 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn announce(args: &Args, store: &Store, address: SocketAddr) {
-    let url = browsable(address);
+async fn exporter(args: &Args, store: &Store) -> anyhow::Result<Exporter> {
+    Exporter::builder()
+        .store("demo", &store.url)
+        .poll_interval(Duration::from_secs(1))
+        .listen(args.listen_address)
+        .bind()
+        .await
+        .context("cannot start the exporter")
+}
+
+fn announce(args: &Args, store: &Store, address: Option<SocketAddr>, calendar: Calendar) {
+    let pages = match address.map(browsable) {
+        Some(url) => format!(
+            "  overview   http://{url}/\n  metrics    http://{url}/metrics\n  \
+             try        curl -s http://{url}/metrics | grep duroxide_queue"
+        ),
+        None => "  no exporter here: let one watch this store from outside".to_owned(),
+    };
     console::say(&format!(
-        "A shop with about {rate} orders a second on a real duroxide runtime; store: {store}\n\
-         \n  overview   http://{url}/\n  metrics    http://{url}/metrics\n  \
-         try        curl -s http://{url}/metrics | grep duroxide_queue\n\n\
+        "A shop with about {rate} orders a second on a real duroxide runtime; store: {store}\n\n{pages}\n\n\
          The first backlog episode comes in {first} s. Stop with Ctrl-C.",
         rate = args.rate,
-        store = store.describe(),
-        first = episodes::first_after(args.episode_every).as_secs(),
+        store = store.description,
+        first = calendar.first.as_secs(),
     ));
 }
 
