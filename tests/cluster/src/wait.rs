@@ -1,0 +1,21 @@
+//! Waiting for conditions.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// How long anything that must happen may take: other tests share the machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until `condition` gives a value; `None` after [`PATIENCE`].
+pub(crate) fn until<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let value = condition();
+        if value.is_some() || Instant::now() >= deadline {
+            return value;
+        }
+        sleep(Duration::from_millis(5));
+    }
+}
