@@ -1,11 +1,12 @@
 //! Which series differ, and how.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use crate::{
     exporter::{Running, STORE},
     recount::{self, recount},
     series::{Series, family},
+    store::Store,
 };
 
 /// What an age may be off by: the exporter's clock reading and ours are not the same instant.
@@ -74,11 +75,12 @@ pub fn same_apart_from_ages(one: &Series, other: &Series) -> bool {
 
 /// Compares a running exporter with the truth, on a store that somebody may be writing to: the comparison counts
 /// when the store stood still around it. Gives the scrape for further questions.
-pub async fn assert_exact(path: &Path, running: &Running, exporter: Exporter) -> Series {
+pub async fn assert_exact(store: impl Into<Store>, running: &Running, exporter: Exporter) -> Series {
+    let store = store.into();
     for _ in 0..ATTEMPTS {
-        let before = recount(path, STORE).await.expect("a recount");
+        let before = recount(&store, STORE).await.expect("a recount");
         let exported = running.fresh_scrape().await;
-        let after = recount(path, STORE).await.expect("a recount");
+        let after = recount(&store, STORE).await.expect("a recount");
         if same_apart_from_ages(&before, &after) {
             let report = differences(&before, &after, &exported, exporter);
             assert!(report.is_empty(), "the exporter does not tell the truth:\n{report}");

@@ -3,15 +3,16 @@
 mod by_hand;
 mod orchestrations;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use duroxide::{Client, providers::sqlite::SqliteProvider};
+use duroxide::{Client, providers::Provider};
 
-pub use by_hand::{write, write_event};
+use by_hand::write;
 pub use orchestrations::orchestrations;
 
 use crate::{
     scrape::{PATIENCE, wait_for},
+    store::Store,
     workload,
 };
 
@@ -26,12 +27,12 @@ pub const IN_PAYLOADS: [(&str, &str); 4] = [
     ("in-child", "NeedleForTheChild"),
 ];
 
-/// Fills the store at `path`. No runtime is at work afterwards, but the store is open: it is a live one.
-pub async fn fill(path: &Path) -> Arc<SqliteProvider> {
-    let store = workload::open(path).await;
-    let runtime = workload::start_runtime_with(&store, orchestrations()).await;
-    workload::run(&store, path).await;
-    let client = Client::new(store.clone());
+/// Fills a store through its `provider`. No runtime is at work afterwards.
+pub async fn fill(store: impl Into<Store>, provider: Arc<dyn Provider>) {
+    let store = store.into();
+    let runtime = workload::start_runtime_with(provider.clone(), orchestrations()).await;
+    workload::run(provider.clone(), &store).await;
+    let client = Client::new(provider.clone());
     client.start_orchestration("status", "Status", "").await.unwrap();
     for (id, text) in IN_PAYLOADS {
         let name = match id {
@@ -56,8 +57,7 @@ pub async fn fill(path: &Path) -> Arc<SqliteProvider> {
     })
     .await;
     runtime.shutdown(Some(0)).await;
-    workload::queue_without_runtime(&store).await;
-    workload::write_by_hand(path).await;
-    write(path).await;
-    store
+    workload::queue_without_runtime(provider).await;
+    workload::write_by_hand(&store).await;
+    write(&store).await;
 }

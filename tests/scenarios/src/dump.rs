@@ -3,12 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
-    path::Path,
 };
 
-use sqlx::Row as _;
+use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 
-use crate::sql;
+use crate::{sql::Connection, store::Store};
 
 /// Every row of every table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +21,15 @@ struct Line {
 }
 
 impl Dump {
-    /// Reads the store at `path`.
-    pub async fn read(path: &Path) -> Self {
-        let mut connection = sql::connect(path).await;
+    /// Reads a store.
+    pub async fn read(store: impl Into<Store>) -> Self {
+        match store.into().connect().await {
+            Connection::Sqlite(connection) => Self::of_sqlite(connection).await,
+            Connection::Postgres(connection) => Self::of_postgres(connection).await,
+        }
+    }
+
+    async fn of_sqlite(mut connection: SqliteConnection) -> Self {
         let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
             .fetch_all(&mut connection)
             .await
@@ -41,16 +46,41 @@ impl Dump {
                 .iter()
                 .map(|column| format!("'{column}=' || typeof({column}) || ':' || hex({column})"))
                 .collect();
-            let instance =
-                if columns.iter().any(|column| column == "instance_id") { "instance_id" } else { "NULL" };
-            let select =
-                format!("SELECT CAST({instance} AS TEXT), {} FROM {table}", values.join(" || ' ' || "));
+            let select = format!(
+                "SELECT CAST({} AS TEXT), {} FROM {table}",
+                owner(&columns),
+                values.join(" || ' ' || ")
+            );
             let rows = sqlx::query(&select).fetch_all(&mut connection).await.expect("its rows");
-            let mut lines: Vec<_> =
-                rows.iter().map(|row| Line { instance: row.get(0), values: row.get(1) }).collect();
-            lines.sort();
-            dump.insert(table, lines);
+            dump.insert(
+                table,
+                sorted(rows.iter().map(|row| Line { instance: row.get(0), values: row.get(1) })),
+            );
         }
+        Self(dump)
+    }
+
+    async fn of_postgres(mut connection: PgConnection) -> Self {
+        let mut dump = BTreeMap::new();
+        let select = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()";
+        let tables: Vec<String> =
+            sqlx::query_scalar(select).fetch_all(&mut connection).await.expect("the tables");
+        for table in tables {
+            let select = "SELECT column_name::text FROM information_schema.columns \
+                          WHERE table_schema = current_schema() AND table_name = $1";
+            let columns: Vec<String> = sqlx::query_scalar(select)
+                .bind(&table)
+                .fetch_all(&mut connection)
+                .await
+                .expect("its columns");
+            let select = format!("SELECT {}::text, t::text FROM {table} AS t", owner(&columns));
+            let rows = sqlx::query(&select).fetch_all(&mut connection).await.expect("its rows");
+            dump.insert(
+                table,
+                sorted(rows.iter().map(|row| Line { instance: row.get(0), values: row.get(1) })),
+            );
+        }
+        connection.close().await.expect("the connection closes");
         Self(dump)
     }
 
@@ -94,4 +124,15 @@ impl Dump {
     fn lines(&self, table: &str) -> BTreeSet<&Line> {
         self.0.get(table).into_iter().flatten().collect()
     }
+}
+
+/// The column that tells whose a row is.
+fn owner(columns: &[String]) -> &'static str {
+    if columns.iter().any(|column| column == "instance_id") { "instance_id" } else { "NULL" }
+}
+
+fn sorted(lines: impl Iterator<Item = Line>) -> Vec<Line> {
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort();
+    lines
 }

@@ -1,11 +1,11 @@
 //! The exporter under test, started the way an application embeds it.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use duroxide_exporter::{Exporter, ExporterBuilder};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::{series::Series, target::Target};
+use crate::{series::Series, store::Store, target::Target};
 
 /// Name of the store in all scenarios.
 pub const STORE: &str = "t";
@@ -22,11 +22,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts an exporter over the store at `path`, and waits until it has read it.
-    pub async fn start(path: &Path) -> Self {
-        let running =
-            Self::with(&format!("sqlite:{}", path.display()), |builder| builder.poll_interval(POLL_INTERVAL))
-                .await;
+    /// Starts an exporter over a store, and waits until it has read it.
+    pub async fn start(store: impl Into<Store>) -> Self {
+        let url = store.into().url();
+        let running = Self::with(&url, |builder| builder.poll_interval(POLL_INTERVAL)).await;
         running.fresh_scrape().await;
         running
     }

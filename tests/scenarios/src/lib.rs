@@ -1,5 +1,6 @@
 //! Drives the real duroxide runtime and provider, and holds an independent truth to compare the exporter with.
 //!
+//! - [`store`] is where a store is, of whichever kind; [`stores`] makes new ones;
 //! - [`workload`] fills a store through the framework;
 //! - [`recount`] reads its raw rows and counts them in plain Rust, sharing neither code nor SQL with the exporter;
 //! - [`truth`] is the same for what people ask, [`content`] a store with everything they may ask about;
@@ -31,6 +32,8 @@ pub mod scrape;
 pub mod series;
 pub mod sidecar;
 pub mod sql;
+pub mod store;
+pub mod stores;
 pub mod target;
 pub mod truth;
 pub mod workload;

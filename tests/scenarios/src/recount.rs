@@ -13,11 +13,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-pub use rows::{Message, Rows};
-use sqlx::SqliteConnection;
+pub use rows::{Message, Rows, Rules};
 pub use states::{Classified, State, Table};
 
-use crate::series::{Series, key};
+use crate::{
+    series::{Series, key},
+    store::Store,
+};
 
 /// The families that are recounted, completely: a series of one of them that is not in the recount is a lie.
 pub const FAMILIES: [&str; 17] = [
@@ -42,40 +44,44 @@ pub const FAMILIES: [&str; 17] = [
 
 /// A read-only connection of its own, kept for whoever reads often.
 #[derive(Debug)]
-pub struct Reader(SqliteConnection);
+pub struct Reader(rows::Reader);
 
 impl Reader {
-    /// Opens the store at `path`.
-    pub async fn open(path: &Path) -> anyhow::Result<Self> {
-        Ok(Self(rows::connect(path).await?))
+    /// Opens the store.
+    pub async fn open(store: impl Into<Store>) -> anyhow::Result<Self> {
+        Ok(Self(rows::Reader::open(&store.into()).await?))
     }
 
     /// The raw rows, all of the same moment.
     pub async fn rows(&mut self) -> anyhow::Result<Rows> {
-        rows::read(&mut self.0).await
+        self.0.read().await
+    }
+
+    /// The clock that the states of the store's rows refer to: the machine's, or that of the database.
+    pub async fn now_ms(&mut self) -> anyhow::Result<i64> {
+        self.0.now_ms().await
     }
 }
 
-/// Reads and counts the store at `path` as of now.
-pub async fn recount(path: &Path, store: &str) -> anyhow::Result<Series> {
-    let mut reader = Reader::open(path).await?;
-    let now_ms = now_ms();
-    Ok(count(&reader.rows().await?, store, now_ms))
+/// Reads and counts a store as of now.
+pub async fn recount(store: impl Into<Store>, label: &str) -> anyhow::Result<Series> {
+    let rows = raw(store).await?;
+    Ok(count(&rows, label, rows.read_ms))
 }
 
-/// Reads and counts the store at `path` as of a moment that is not now.
-pub async fn recount_as_of(path: &Path, store: &str, now_ms: i64) -> anyhow::Result<Series> {
-    Ok(count(&raw(path).await?, store, now_ms))
+/// Reads and counts a store as of a moment that is not now.
+pub async fn recount_as_of(store: impl Into<Store>, label: &str, now_ms: i64) -> anyhow::Result<Series> {
+    Ok(count(&raw(store).await?, label, now_ms))
 }
 
-/// The newest moment the store at `path` tells of, ms.
+/// The newest moment the file at `path` tells of, ms.
 pub async fn newest_ms(path: &Path) -> anyhow::Result<Option<i64>> {
-    rows::newest(&mut Reader::open(path).await?.0).await
+    rows::newest(path).await
 }
 
-/// The raw rows of the store at `path`, for those who look at single ones.
-pub async fn raw(path: &Path) -> anyhow::Result<Rows> {
-    Reader::open(path).await?.rows().await
+/// The raw rows of a store, for those who look at single ones.
+pub async fn raw(store: impl Into<Store>) -> anyhow::Result<Rows> {
+    Reader::open(store).await?.rows().await
 }
 
 /// Every series of [`FAMILIES`] for these rows at that moment.
@@ -86,7 +92,7 @@ pub fn count(rows: &Rows, store: &str, now_ms: i64) -> Series {
     tally.series
 }
 
-/// The clock all states refer to. The framework's SQLite provider uses the machine's.
+/// The machine's clock, which the framework's SQLite provider uses.
 pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     i64::try_from(since.as_millis()).expect("a date within reach")

@@ -7,20 +7,21 @@
 mod answers;
 mod rows;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use answers::{failure_kind, instance_status};
 use serde_json::Value;
 
-use crate::recount::{self, Rows};
+use crate::{
+    recount::{self, Rows},
+    store::Store,
+};
 
 /// All rows that matter to people.
 #[derive(Debug, Clone, Default)]
 pub struct Truth {
-    /// `instances`, in the order they were written.
+    /// `instances`, in the order they were written; on Postgres, which does not know it, in that of the time of
+    /// their creation and of the bytes of their ids.
     pub instances: Vec<Instance>,
     /// `executions` by instance and number; also those without an instance.
     pub executions: BTreeMap<(String, i64), Execution>,
@@ -28,7 +29,7 @@ pub struct Truth {
     pub history: BTreeMap<(String, i64), Vec<EventRow>>,
     /// The queues.
     pub queues: Rows,
-    /// The newest moment any row tells of, ms.
+    /// The newest moment any row tells of, ms. Only of SQLite, where it is the "now" of a copy.
     pub newest_ms: Option<i64>,
 }
 
@@ -45,6 +46,8 @@ pub struct Instance {
     pub current: i64,
     /// When it was written, ms; `None` when the text is no time.
     pub created_ms: Option<i64>,
+    /// When it was changed, ms; `None` in SQLite, where the framework never updates that column.
+    pub updated_ms: Option<i64>,
     /// Who started it as a child.
     pub parent: Option<String>,
     /// The application's own status.
@@ -58,7 +61,7 @@ pub struct Execution {
     pub status: String,
     /// Output, error or next input.
     pub output: Option<String>,
-    /// When it began, ms, to the second.
+    /// When it began, ms; in SQLite to the second.
     pub started_ms: Option<i64>,
     /// When it ended, ms.
     pub completed_ms: Option<i64>,
@@ -73,7 +76,7 @@ pub struct EventRow {
     pub column_type: String,
     /// The stored bytes.
     pub data: Vec<u8>,
-    /// When it was committed, ms, to the second.
+    /// When it was committed, ms; in SQLite to the second.
     pub committed_ms: Option<i64>,
 }
 
@@ -96,10 +99,11 @@ impl EventRow {
 }
 
 impl Truth {
-    /// Reads the SQLite store at `path`.
-    pub async fn read(path: &Path) -> Self {
-        let mut truth = rows::read(path).await;
-        truth.queues = recount::raw(path).await.expect("the queues");
+    /// Reads a store.
+    pub async fn read(store: impl Into<Store>) -> Self {
+        let store = store.into();
+        let mut truth = rows::read(&store).await;
+        truth.queues = recount::raw(&store).await.expect("the queues");
         truth
     }
 

@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use duroxide::{
     OrchestrationRegistry,
-    providers::{TagFilter, sqlite::SqliteProvider},
+    providers::{Provider, TagFilter, sqlite::SqliteProvider},
     runtime::{Runtime, RuntimeOptions, UnregisteredBackoffConfig},
 };
 
@@ -81,7 +81,7 @@ pub const EVENTS: [&str; 26] = [
     "TimerFired",
 ];
 
-/// Creates or opens a store with the real provider.
+/// Creates or opens a file with the real provider. Stores of other kinds: [`Store::provider`](crate::store::Store).
 pub async fn open(path: &Path) -> Arc<SqliteProvider> {
     let url = format!("sqlite:{}?mode=rwc", path.display());
     Arc::new(SqliteProvider::new(&url, None).await.expect("the provider opens the store"))
@@ -96,13 +96,13 @@ fn keep_quiet() {
 }
 
 /// Starts a runtime with this package's activities and orchestrations.
-pub async fn start_runtime(store: &Arc<SqliteProvider>) -> Arc<Runtime> {
+pub async fn start_runtime(store: Arc<dyn Provider>) -> Arc<Runtime> {
     start_runtime_with(store, orchestrations()).await
 }
 
 /// The same with other orchestrations.
 pub async fn start_runtime_with(
-    store: &Arc<SqliteProvider>,
+    store: Arc<dyn Provider>,
     orchestrations: OrchestrationRegistry,
 ) -> Arc<Runtime> {
     keep_quiet();
@@ -119,5 +119,5 @@ pub async fn start_runtime_with(
         worker_tag_filter: TagFilter::default_and(["gpu"]),
         ..Default::default()
     };
-    Runtime::start_with_options(store.clone(), activities(), orchestrations, options).await
+    Runtime::start_with_options(store, activities(), orchestrations, options).await
 }

@@ -36,10 +36,10 @@ use tokio::{
 async fn everything(scratch: &Scratch) -> PathBuf {
     let path = scratch.file("store.db");
     let store = workload::open(&path).await;
-    let runtime = workload::start_runtime(&store).await;
-    workload::run(&store, &path).await;
+    let runtime = workload::start_runtime(store.clone()).await;
+    workload::run(store.clone(), &path).await;
     runtime.shutdown(Some(0)).await;
-    workload::queue_without_runtime(&store).await;
+    workload::queue_without_runtime(store.clone()).await;
     workload::write_by_hand(&path).await;
     disk::copy_at_rest(&path, &scratch.file("copy.db")).await;
     scratch.file("copy.db")

@@ -82,7 +82,7 @@ async fn a_schema_of_the_future_is_read() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let store = workload::open(&path).await;
-    workload::queue_without_runtime(&store).await;
+    workload::queue_without_runtime(store.clone()).await;
     workload::write_by_hand(&path).await;
     drop(store);
     let mut connection = sql::connect(&path).await;

@@ -11,7 +11,7 @@ use scenarios::workload;
 async fn main() {
     let path = PathBuf::from(std::env::args_os().nth(1).unwrap());
     let store = workload::open(&path).await;
-    let _runtime = workload::start_runtime(&store).await;
+    let _runtime = workload::start_runtime(store.clone()).await;
     let client = Client::new(store);
     client.start_orchestration("slow-activity", "Tree", "").await.unwrap();
     client.start_orchestration("slow-turn", "Busy", "600000").await.unwrap();

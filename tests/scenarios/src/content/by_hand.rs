@@ -1,10 +1,6 @@
 //! Rows that the runtime does not write, or only when something goes wrong.
 
-use std::path::Path;
-
-use sqlx::{Connection as _, SqliteConnection};
-
-use crate::sql;
+use crate::{sql::Connection, store::Store};
 
 /// Events of `mixed`: sound ones and, in the middle, every kind of damage.
 const MIXED: [(&str, &[u8]); 9] = [
@@ -33,9 +29,12 @@ const FAILURES: [(&str, &str); 4] = [
     ("no-details", "null"),
 ];
 
+/// Written in 2001.
+const OLD_MS: i64 = 981_173_106_000;
+
 /// Writes them. The store holds no foreign keys on this connection: orphans can be written.
-pub async fn write(path: &Path) {
-    let mut connection = sql::connect(path).await;
+pub(super) async fn write(store: &Store) {
+    let mut connection = store.connect().await;
     instance(&mut connection, "mixed", "Running").await;
     for (id, (column_type, data)) in (1..).zip(MIXED) {
         write_event(&mut connection, "mixed", id, column_type, data).await;
@@ -52,67 +51,65 @@ pub async fn write(path: &Path) {
         write_event(&mut connection, id, 2, "OrchestrationFailed", event.as_bytes()).await;
     }
     // A message that looks like another kind of failure.
-    sql::run(
-        &mut connection,
-        "UPDATE executions SET output = 'canceled: not really' WHERE instance_id = 'unknown-details'",
-    )
-    .await;
+    connection
+        .run("UPDATE executions SET output = 'canceled: not really' WHERE instance_id = 'unknown-details'")
+        .await;
     instance(&mut connection, "no-events", "Failed").await;
     instance(&mut connection, "no-date", "Completed").await;
     instance(&mut connection, "old", "Completed").await;
     instance(&mut connection, "orphan-of-nobody", "Completed").await;
-    sql::run(
-        &mut connection,
-        "UPDATE instances SET created_at = 'no time at all' WHERE instance_id = 'no-date';
-         UPDATE instances SET created_at = '2001-02-03 04:05:06' WHERE instance_id = 'old';
-         UPDATE instances SET parent_instance_id = 'a parent that is gone' WHERE instance_id = 'orphan-of-nobody';
-         INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id)
-           VALUES ('chain', 'Chain', '1.0.0', 120);
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
-           INSERT INTO executions (instance_id, execution_id, status, output, completed_at)
-           SELECT 'chain', i, CASE WHEN i < 120 THEN 'ContinuedAsNew' ELSE 'Completed' END, i + 1, 1795408936476 + i FROM n;
-         INSERT INTO executions (instance_id, execution_id, status) VALUES ('phantom', 2, 'Completed');",
-    )
-    .await;
-    connection.close().await.expect("the connection closes");
+    connection
+        .run(&format!(
+            "UPDATE instances SET created_at = {} WHERE instance_id = 'old';
+             UPDATE instances SET parent_instance_id = 'a parent that is gone' WHERE instance_id = 'orphan-of-nobody';
+             INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id)
+               VALUES ('chain', 'Chain', '1.0.0', 120);
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
+               INSERT INTO executions (instance_id, execution_id, status, output, completed_at)
+               SELECT 'chain', i, CASE WHEN i < 120 THEN 'ContinuedAsNew' ELSE 'Completed' END, CAST(i + 1 AS TEXT),
+                 MOMENT(1795408936476 + i) FROM n;
+             INSERT INTO executions (instance_id, execution_id, status) VALUES ('phantom', 2, 'Completed');",
+            store.time(OLD_MS)
+        ))
+        .await;
+    connection.run(if store.is_postgres() { TIMES_OF_POSTGRES } else { TIMES_OF_SQLITE }).await;
+    connection.close().await;
 }
 
-async fn instance(connection: &mut SqliteConnection, id: &str, status: &str) {
-    sqlx::query(
-        "INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id) \
-         VALUES (?, 'ByHand', '0.0.1', 1)",
-    )
-    .bind(id)
-    .execute(&mut *connection)
-    .await
-    .expect("an instance");
-    sqlx::query("INSERT INTO executions (instance_id, execution_id, status, output, completed_at) VALUES (?, 1, ?, ?, ?)")
-        .bind(id)
-        .bind(status)
-        .bind((status != "Running").then_some("by hand"))
-        .bind((status != "Running").then_some(1_795_408_936_476_i64))
-        .execute(connection)
-        .await
-        .expect("its execution");
+/// Times are texts.
+const TIMES_OF_SQLITE: &str =
+    "UPDATE instances SET created_at = 'no time at all' WHERE instance_id = 'no-date'";
+
+/// Times have microseconds, and any number of instances may have the same one.
+const TIMES_OF_POSTGRES: &str = "
+    UPDATE instances SET created_at = created_at + INTERVAL '999 microseconds', updated_at = updated_at + INTERVAL '1 hour 999 microseconds'
+      WHERE instance_id IN ('no-events', 'chain', 'old', 'dead');
+    UPDATE executions SET started_at = started_at + INTERVAL '999 microseconds', completed_at = completed_at + INTERVAL '999 microseconds'
+      WHERE instance_id IN ('no-events', 'chain');
+    UPDATE instances SET created_at = TIMESTAMPTZ '2026-11-24 01:02:03.456+00'
+      WHERE orchestration_name IN ('ByHand', 'Echo') AND instance_id NOT IN ('no-events', 'old');
+    UPDATE instances SET created_at = created_at + INTERVAL '1 microsecond' WHERE instance_id = 'configuration';
+";
+
+async fn instance(connection: &mut Connection, id: &str, status: &str) {
+    let ended = if status == "Running" { "NULL, NULL" } else { "'by hand', MOMENT(1795408936476)" };
+    connection
+        .run(&format!(
+            "INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id)
+               VALUES ('{id}', 'ByHand', '0.0.1', 1);
+             INSERT INTO executions (instance_id, execution_id, status, output, completed_at)
+               VALUES ('{id}', 1, '{status}', {ended});"
+        ))
+        .await;
 }
 
-/// One history row of execution 1, whatever its bytes.
-pub async fn write_event(
-    connection: &mut SqliteConnection,
-    instance: &str,
-    id: i64,
-    column_type: &str,
-    data: &[u8],
-) {
-    sqlx::query(
-        "INSERT INTO history (instance_id, execution_id, event_id, event_type, event_data) \
-         VALUES (?, 1, ?, ?, CAST(? AS TEXT))",
-    )
-    .bind(instance)
-    .bind(id)
-    .bind(column_type)
-    .bind(data)
-    .execute(connection)
-    .await
-    .expect("an event");
+/// One history row of execution 1, whatever its bytes; none where they cannot be stored.
+async fn write_event(connection: &mut Connection, instance: &str, id: i64, column_type: &str, data: &[u8]) {
+    let Some(data) = connection.text(data) else { return };
+    connection
+        .run(&format!(
+            "INSERT INTO history (instance_id, execution_id, event_id, event_type, event_data)
+               VALUES ('{instance}', 1, {id}, '{column_type}', {data})"
+        ))
+        .await;
 }

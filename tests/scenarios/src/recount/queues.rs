@@ -37,10 +37,11 @@ pub(super) fn count(rows: &Rows, now_ms: i64, tally: &mut Tally<'_>) {
         activity(row, now_ms, tally);
     }
     tally.add("duroxide_queue_ready_instances", &[], number(ready.len().try_into().unwrap()));
+    let Some(sequences) = &rows.sequences else { return };
     for (queue, table, count) in
         [("orchestrator", "orchestrator_queue", orchestrator.len()), ("worker", "worker_queue", worker.len())]
     {
-        let enqueued = rows.sequences.get(table).copied().unwrap_or(0);
+        let enqueued = sequences.get(table).copied().unwrap_or(0);
         let left: i64 = count.try_into().unwrap();
         tally.add("duroxide_queue_enqueued_total", &[("queue", queue)], number(enqueued));
         tally.add("duroxide_queue_dequeued_total", &[("queue", queue)], number(enqueued - left));

@@ -2,7 +2,7 @@
 
 use duroxide::providers::WorkItem;
 
-use super::rows::{Lock, Message, Rows};
+use super::rows::{Lock, Message, Rows, Rules};
 
 /// State of a queue row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +49,7 @@ impl State {
 /// Which table a row is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
-    /// `orchestrator_queue`: leases are in `instance_locks`.
+    /// `orchestrator_queue`: leases are in `instance_locks`, on Postgres also in the row.
     Orchestrator,
     /// `worker_queue`: leases are in the row.
     Worker,
@@ -73,14 +73,16 @@ impl Rows {
             Table::Orchestrator => &self.orchestrator,
             Table::Worker => &self.worker,
         };
-        let classify = |message| {
-            let (state, lease_end) = match table {
-                Table::Orchestrator => orchestrator(message, self.locks.get(&message.instance), now_ms),
-                Table::Worker => worker(message, now_ms),
+        let classified = messages.iter().map(|message| {
+            let lock = self.locks.get(&message.instance);
+            let (state, lease_end) = match (table, self.rules) {
+                (Table::Orchestrator, Rules::Sqlite) => orchestrator(message, lock, now_ms),
+                (Table::Orchestrator, Rules::Postgres) => orchestrator_of_postgres(message, lock, now_ms),
+                (Table::Worker, _) => worker(message, now_ms),
             };
             Classified { message, state, lease_end }
-        };
-        messages.iter().map(classify).collect()
+        });
+        classified.collect()
     }
 }
 
@@ -94,6 +96,25 @@ fn orchestrator(message: &Message, lock: Option<&Lock>, now_ms: i64) -> (State, 
         (true, true, None) => (State::Blocked, None),
         (true, false, Some(lock)) => (State::LeaseExpired, Some(lock.until)),
         (true, false, None) => (State::Ready, None),
+    }
+}
+
+/// A turn takes rows that nobody holds, or whose lease in the row is over; and none while its instance is locked.
+/// The lease of a turn is renewed in both places by one statement after the other.
+fn orchestrator_of_postgres(message: &Message, lock: Option<&Lock>, now_ms: i64) -> (State, Option<i64>) {
+    let locked = lock.is_some_and(|lock| lock.until > now_ms);
+    let of_this_turn = lock.is_some_and(|lock| message.lock_token.as_deref() == Some(lock.token.as_str()));
+    let held = message.lock_token.is_some() && message.locked_until.is_none_or(|until| until > now_ms);
+    if held || (locked && of_this_turn) {
+        (State::InFlight, message.locked_until)
+    } else if !message.visible(now_ms) {
+        (State::Delayed, None)
+    } else if locked {
+        (State::Blocked, None)
+    } else if message.lock_token.is_some() {
+        (State::LeaseExpired, message.locked_until)
+    } else {
+        (State::Ready, None)
     }
 }
 

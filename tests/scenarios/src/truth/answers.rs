@@ -6,8 +6,8 @@ use duroxide_exporter::{
 };
 use serde_json::Value;
 
-use super::{EventRow, Instance, Truth};
-use crate::recount::{State, Table};
+use super::{EventRow, Execution, Instance, Truth};
+use crate::recount::{Rules, State, Table};
 
 /// Status of an instance whose current execution has this one.
 pub fn instance_status(framework: Option<&str>) -> InstanceStatus {
@@ -57,7 +57,8 @@ impl Truth {
             instance_status(self.current(instance).map(|execution| execution.status.as_str())),
         );
         info.created_at = instance.created_ms.map(moment);
-        info.updated_at = newest.and_then(|event| event.committed_ms).map(moment);
+        let committed = newest.and_then(|event| event.committed_ms);
+        info.updated_at = instance.updated_ms.or(committed).map(moment);
         info.parent_instance_id = instance.parent.clone();
         info.custom_status = instance.custom_status.clone();
         info
@@ -74,7 +75,7 @@ impl Truth {
             "ContinuedAsNew" => ExecutionStatus::ContinuedAsNew,
             _ => ExecutionStatus::Unknown,
         };
-        // To the millisecond in its first event; the row has whole seconds.
+        // To the millisecond in its first event; in SQLite the row has whole seconds.
         let first = events.first().and_then(EventRow::json).and_then(|json| json["timestamp_ms"].as_i64());
         let mut info = ExecutionInfo::new(number(number_), status);
         info.output.clone_from(&row.output);
@@ -85,9 +86,17 @@ impl Truth {
             last.map_or(FailureKind::Unknown, |json| failure_kind(&json["details"]))
         });
         info.started_at = first.or(row.started_ms).map(moment);
-        info.completed_at = row.completed_ms.map(moment);
+        info.completed_at = row.completed_ms.or_else(|| self.continued_ms(row, events)).map(moment);
         info.event_count = u64::try_from(events.len()).unwrap();
         Some(info)
+    }
+
+    /// When it continued as new: the Postgres providers tell that in the history alone.
+    fn continued_ms(&self, row: &Execution, events: &[EventRow]) -> Option<i64> {
+        let continued = row.status == "ContinuedAsNew" && self.queues.rules == Rules::Postgres;
+        let events = events.iter().rev().filter(|_| continued).filter_map(EventRow::json);
+        let last = events.into_iter().find(|json| json["type"] == "OrchestrationContinuedAsNew");
+        last.and_then(|json| json["timestamp_ms"].as_i64())
     }
 
     /// Totals of the store. Executions without an instance are nobody's.

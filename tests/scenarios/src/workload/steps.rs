@@ -1,22 +1,21 @@
 //! The order of events.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use duroxide::{
-    Client,
-    providers::{Provider as _, sqlite::SqliteProvider},
-};
+use duroxide::{Client, providers::Provider};
 
 use super::{ODD_ORCHESTRATION, UNSERVED_TAGS};
 use crate::{
     recount,
     scrape::{PATIENCE, wait_for},
+    store::Store,
 };
 
-/// Runs all scenarios against a runtime that is already running. Afterwards the store holds a pending timer,
+/// Runs all scenarios against a runtime that is already running over the store's `provider`. Afterwards the store holds a pending timer,
 /// activities nobody serves, a waiting event, an activity in flight and timers of executions that have ended.
-pub async fn run(store: &Arc<SqliteProvider>, path: &Path) {
-    let client = Client::new(store.clone());
+pub async fn run(provider: Arc<dyn Provider>, store: impl Into<Store>) {
+    let store = store.into();
+    let client = Client::new(provider.clone());
     let long_name = "x".repeat(250);
     let to_the_end = [
         ("hello", "Hello", "x"),
@@ -47,13 +46,13 @@ pub async fn run(store: &Arc<SqliteProvider>, path: &Path) {
     }
     client.start_orchestration_versioned("hello-v2", "Hello", "2.1.0", "y").await.unwrap();
 
-    subscribed(store, "event", "ExternalSubscribed").await;
+    subscribed(&provider, "event", "ExternalSubscribed").await;
     client.raise_event("event", "Approval", "{}").await.unwrap();
-    subscribed(store, "inbox", "ExternalSubscribedPersistent").await;
+    subscribed(&provider, "inbox", "ExternalSubscribedPersistent").await;
     for message in ["one", "two", "three"] {
         client.enqueue_event("inbox", "inbox", message).await.unwrap();
     }
-    subscribed(store, "tree", "ActivityScheduled").await;
+    subscribed(&provider, "tree", "ActivityScheduled").await;
     client.cancel_instance("tree", "enough").await.unwrap();
     for id in to_the_end.iter().map(|(id, ..)| *id).chain(["hello-v2"]) {
         ended(&client, id).await;
@@ -69,7 +68,7 @@ pub async fn run(store: &Arc<SqliteProvider>, path: &Path) {
     for (id, name, input) in for_long {
         client.start_orchestration(id, name, input).await.unwrap();
     }
-    wait_for("the long-lived state", async || settled(path).await.then_some(())).await;
+    wait_for("the long-lived state", async || settled(&store).await.then_some(())).await;
 }
 
 async fn ended(client: &Client, id: &str) {
@@ -80,9 +79,9 @@ async fn ended(client: &Client, id: &str) {
     .await;
 }
 
-async fn subscribed(store: &Arc<SqliteProvider>, id: &str, event: &str) {
+async fn subscribed(provider: &Arc<dyn Provider>, id: &str, event: &str) {
     wait_for(&format!("{event} of {id}"), async || {
-        let history = store.read(id).await.unwrap_or_default();
+        let history = provider.read(id).await.unwrap_or_default();
         let kinds = history.iter().filter_map(|event| serde_json::to_value(event).ok());
         kinds.into_iter().any(|kind| kind["type"] == event).then_some(())
     })
@@ -90,9 +89,9 @@ async fn subscribed(store: &Arc<SqliteProvider>, id: &str, event: &str) {
 }
 
 /// What stays is there: three activities (two unserved, one leased), and no turn left to take.
-async fn settled(path: &Path) -> bool {
-    let Ok(rows) = recount::raw(path).await else { return false };
-    let now = recount::now_ms();
+async fn settled(store: &Store) -> bool {
+    let Ok(rows) = recount::raw(store).await else { return false };
+    let now = rows.read_ms;
     let leased = rows.worker.iter().filter(|row| row.lock_token.is_some()).count();
     let turns = rows.orchestrator.iter().filter(|row| row.visible_at.is_some_and(|at| at <= now)).count();
     let started = rows.instances.keys().filter(|id| id.starts_with("waits-for-")).count();

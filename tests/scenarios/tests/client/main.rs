@@ -40,7 +40,7 @@ impl Store {
     }
 
     async fn runtime(&self) -> Arc<Runtime> {
-        workload::start_runtime(&self.provider).await
+        workload::start_runtime(self.provider.clone()).await
     }
 
     /// Starts an instance and waits for its first turn.

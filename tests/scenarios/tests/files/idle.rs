@@ -24,7 +24,7 @@ async fn a_runtime_that_ends_folds_its_wal_in() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let provider = workload::open(&path).await;
-    workload::queue_without_runtime(&provider).await;
+    workload::queue_without_runtime(provider.clone()).await;
     let program = Program::new(BUILT);
     // Polled before and not again before the test is over: what is looked at is the time between two polls.
     let exporter = program.serve_in(&[], &format!("sqlite:{}", path.display()), &["--poll-interval", "1h"]);
@@ -46,7 +46,7 @@ async fn a_store_that_was_seen_live_stays_live_when_its_runtime_ends() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let provider = workload::open(&path).await;
-    workload::queue_without_runtime(&provider).await;
+    workload::queue_without_runtime(provider.clone()).await;
     let program = Program::new(BUILT);
     let exporter = program.serve(&format!("sqlite:{}", path.display()));
     let target = exporter.target();

@@ -61,7 +61,7 @@ async fn a_writer_of_a_wal_store_locks_nobody_out() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let store = workload::open(&path).await;
-    workload::queue_without_runtime(&store).await;
+    workload::queue_without_runtime(store.clone()).await;
     let exporter = Running::start(&path).await;
     let mut writer = sql::connect(&path).await;
     sql::run(&mut writer, "BEGIN IMMEDIATE; DELETE FROM orchestrator_queue").await;

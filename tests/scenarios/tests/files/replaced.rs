@@ -69,7 +69,7 @@ async fn a_live_store_in_the_place_of_another_is_read_at_the_next_poll() {
     }
     wait_for("the old store to be gone", async || (up(&exporter.scrape().await) == 0.0).then_some(())).await;
     let new = workload::open(&path).await;
-    workload::queue_without_runtime(&new).await;
+    workload::queue_without_runtime(new.clone()).await;
     // Everything of the old one is gone but the names, which are zero.
     let before = recount::recount(&path, STORE).await.unwrap();
     let told = exporter.fresh_scrape().await;

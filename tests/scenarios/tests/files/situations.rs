@@ -131,7 +131,7 @@ async fn work_of_the_last_second_is_as_ready_in_a_copy_as_it_was_in_the_store() 
     let scratch = Scratch::new();
     let (path, copy) = (scratch.file("store.db"), scratch.file("copy.db"));
     let store = workload::open(&path).await;
-    workload::queue_without_runtime(&store).await;
+    workload::queue_without_runtime(store.clone()).await;
     let live = recount::recount(&path, STORE).await.unwrap();
     disk::copy_at_rest(&path, &copy).await;
     let mut probe = Poll::of(&url(&copy)).await;

@@ -7,7 +7,7 @@ use std::{
 
 use duroxide::providers::{Provider, sqlite::SqliteProvider};
 use duroxide_exporter::{ManagementAPI, ProviderManagement, connect};
-use scenarios::{content, disk, files::Scratch, truth::Truth};
+use scenarios::{content, disk, files::Scratch, truth::Truth, workload};
 
 use crate::{
     subject::{Order, Subject},
@@ -28,7 +28,8 @@ impl Store {
     async fn create() -> Self {
         let scratch = Scratch::new();
         let (path, copy) = (scratch.file("store.db"), scratch.file("copy.db"));
-        let provider = content::fill(&path).await;
+        let provider = workload::open(&path).await;
+        content::fill(&path, provider.clone()).await;
         disk::copy_at_rest(&path, &copy).await;
         let truth = Arc::new(Truth::read(&path).await);
         Self { _scratch: scratch, path, copy, provider, truth }

@@ -10,14 +10,14 @@ use std::{
 };
 
 use duroxide_exporter::{Capability, InstanceFilter, InstanceStatus, ManagementAPI, PageRequest, connect};
-use scenarios::{files::Scratch, large, sql, workload};
+use scenarios::{files::Scratch, large, sql::Connection, store::Store, workload};
 
 use crate::subject::walk;
 
 /// Adds and deletes until it is told to stop: at the newest end, in the middle, and the very newest, whose place
 /// in the table is then given to another. The ids it ever touched.
 async fn churn(
-    mut connection: sqlx::SqliteConnection,
+    mut connection: Connection,
     n: u64,
     mut next: u64,
     stop: Arc<AtomicBool>,
@@ -30,15 +30,11 @@ async fn churn(
         random ^= random >> 7;
         random ^= random << 17;
         let victim = format!("order-{:08}", 1 + random % n);
-        let last: String =
-            sqlx::query_scalar("SELECT instance_id FROM instances ORDER BY rowid DESC LIMIT 1")
-                .fetch_one(&mut connection)
-                .await
-                .expect("the newest");
+        let last = newest(&mut connection).await;
         for id in [&victim, &last] {
             for table in ["history", "executions", "instances"] {
                 let delete = format!("DELETE FROM {table} WHERE instance_id = '{id}'");
-                sql::run(&mut connection, &delete).await;
+                connection.run(&delete).await;
             }
         }
         large::add(&mut connection, next, next + 2).await;
@@ -47,6 +43,12 @@ async fn churn(
         rounds.fetch_add(1, Ordering::SeqCst);
     }
     touched
+}
+
+async fn newest(connection: &mut Connection) -> String {
+    let Connection::Sqlite(connection) = connection else { panic!("a file") };
+    let newest = sqlx::query_scalar("SELECT instance_id FROM instances ORDER BY rowid DESC LIMIT 1");
+    newest.fetch_one(connection).await.expect("the newest")
 }
 
 async fn pages_of_a_changing_list(
@@ -67,7 +69,7 @@ async fn pages_of_a_changing_list(
     let mut lists = Vec::new();
     for (filter, first) in [(InstanceFilter::default(), n + 1), (rare, 10_000_000)] {
         let (stop, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let connection = sql::connect(&path).await;
+        let connection = Store::from(&path).connect().await;
         let churning = tokio::spawn(churn(connection, n, first, Arc::clone(&stop), Arc::clone(&rounds)));
         let (listed, pages) = walk(size, async |page| {
             // Something changes between any two pages.

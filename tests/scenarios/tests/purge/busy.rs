@@ -26,7 +26,7 @@ async fn what_is_started_again_is_neither_lost_nor_half_deleted() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let store = workload::open(&path).await;
-    let runtime = workload::start_runtime_with(&store, content::orchestrations()).await;
+    let runtime = workload::start_runtime_with(store.clone(), content::orchestrations()).await;
     let client = Client::new(store.clone());
     // Never ends, and has a child that has ended.
     client.start_orchestration("half", "Half", "x").await.unwrap();

@@ -35,7 +35,7 @@ const PAIRS: [&str; 8] = [
 /// A tree of each kind; nothing is queued, no runtime is at work.
 async fn fill(path: &Path) -> Arc<SqliteProvider> {
     let store = workload::open(path).await;
-    let runtime = workload::start_runtime_with(&store, content::orchestrations()).await;
+    let runtime = workload::start_runtime_with(store.clone(), content::orchestrations()).await;
     let client = Client::new(store.clone());
     let pairs = PAIRS.map(|id| (id, "Above"));
     let others = [

@@ -42,8 +42,8 @@ async fn every_execution_has_a_timeline_that_agrees_with_the_store() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let store = workload::open(&path).await;
-    let runtime = workload::start_runtime(&store).await;
-    workload::run(&store, &path).await;
+    let runtime = workload::start_runtime(store.clone()).await;
+    workload::run(store.clone(), &path).await;
     runtime.shutdown(Some(0)).await;
 
     let mut connection = sql::connect(&path).await;

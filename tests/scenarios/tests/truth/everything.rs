@@ -19,8 +19,8 @@ async fn every_number_is_exact_with_and_without_a_runtime() {
     // This one watches from the beginning: it must not be misled by what it saw before.
     let seasoned = Running::start(&path).await;
     assert_exact(&path, &seasoned, Exporter::Fresh).await;
-    let runtime = workload::start_runtime(&store).await;
-    workload::run(&store, &path).await;
+    let runtime = workload::start_runtime(store.clone()).await;
+    workload::run(store.clone(), &path).await;
     assert_exact(&path, &seasoned, Exporter::Seasoned).await;
     let fresh = Running::start(&path).await;
     let live = assert_exact(&path, &fresh, Exporter::Fresh).await;
@@ -36,7 +36,7 @@ async fn every_number_is_exact_with_and_without_a_runtime() {
     runtime.shutdown(Some(0)).await;
     assert_exact(&path, &seasoned, Exporter::Seasoned).await;
 
-    workload::queue_without_runtime(&store).await;
+    workload::queue_without_runtime(store.clone()).await;
     workload::write_by_hand(&path).await;
     assert_exact(&path, &seasoned, Exporter::Seasoned).await;
     seasoned.stop().await;

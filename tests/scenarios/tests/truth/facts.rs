@@ -16,7 +16,7 @@ async fn the_store_is_what_its_files_and_tables_say() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let store = workload::open(&path).await;
-    workload::queue_without_runtime(&store).await;
+    workload::queue_without_runtime(store.clone()).await;
     let exporter = Running::start(&path).await;
     let series = exporter.fresh_scrape().await;
 

@@ -17,7 +17,7 @@ async fn a_sleeping_timer_is_neither_ready_nor_old() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let store = workload::open(&path).await;
-    let runtime = workload::start_runtime(&store).await;
+    let runtime = workload::start_runtime(store.clone()).await;
     Client::new(store).start_orchestration("sleeper", "Timer", "3600000").await.unwrap();
     wait_for("the timer", async || {
         let rows = recount::raw(&path).await.ok()?;

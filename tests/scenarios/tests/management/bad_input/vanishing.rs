@@ -31,7 +31,7 @@ async fn what_vanishes_while_it_is_read_was_there_or_was_not() {
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     let store = workload::open(&path).await;
-    let runtime = workload::start_runtime(&store).await;
+    let runtime = workload::start_runtime(store.clone()).await;
     let client = Client::new(store.clone());
     client.start_orchestration("stays", "Hello", "stays").await.unwrap();
     wait_for("the one that stays", async || client.wait_for_orchestration("stays", PATIENCE).await.ok())

@@ -1,0 +1,79 @@
+//! New stores of every kind, for tests that run over each of them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cluster::Server;
+
+use crate::{
+    files::Scratch,
+    sql,
+    store::{By, Postgres, Store},
+};
+
+/// A kind of store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file of the framework's own provider.
+    Sqlite,
+    /// A schema of `duroxide-pg`.
+    DuroxidePg,
+    /// A schema of `duroxide-pg-opt`.
+    DuroxidePgOpt,
+}
+
+/// Every kind.
+pub const ALL: [Kind; 3] = [Kind::Sqlite, Kind::DuroxidePg, Kind::DuroxidePgOpt];
+
+/// A store of a test's own: the schema is there, and empty.
+#[derive(Debug)]
+pub struct Fresh {
+    /// Where it is.
+    pub store: Store,
+    _scratch: Option<Scratch>,
+}
+
+impl Kind {
+    /// Creates a store of this kind; one of Postgres in a database of its own on the server that all tests of this
+    /// process share.
+    pub async fn create(self) -> Fresh {
+        self.create_on(Server::shared).await
+    }
+
+    /// The same on a server that is only made when it is needed.
+    pub async fn create_on(self, server: fn() -> &'static Server) -> Fresh {
+        let (by, schema) = match self {
+            Self::Sqlite => {
+                let scratch = Scratch::new();
+                let store = Store::Sqlite(scratch.file("store.db"));
+                let _created = store.provider().await;
+                return Fresh { store, _scratch: Some(scratch) };
+            }
+            Self::DuroxidePg => (By::DuroxidePg, "_orders_2"),
+            Self::DuroxidePgOpt => (By::DuroxidePgOpt, "public"),
+        };
+        let database = tokio::task::spawn_blocking(move || database(server())).await.expect("a database");
+        let store = Postgres { database, schema: schema.to_owned(), by };
+        let created = Store::Postgres(store.clone());
+        let _created = created.provider().await;
+        sql::postgres::accept_rows_by_hand(&store).await;
+        Fresh { store: created, _scratch: None }
+    }
+}
+
+/// URL of a new database. Its texts sort as people of some language sort them, not as bytes.
+fn database(server: &Server) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let name = format!("scenario_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let language = "template template0 locale_provider icu icu_locale 'en-US'";
+    server.psql("postgres", &format!("create database {name} {language}"));
+    server.url(&name)
+}
+
+impl Postgres {
+    /// The same store on another server, a standby of the first.
+    #[must_use]
+    pub fn on(&self, standby: &Server) -> Self {
+        let name = self.database.rsplit('/').next().expect("a name");
+        Self { database: standby.url(name), ..self.clone() }
+    }
+}
