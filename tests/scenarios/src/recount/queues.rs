@@ -6,7 +6,7 @@ use duroxide::providers::WorkItem;
 
 use super::{
     Tally, label, number,
-    rows::{Message, Rows},
+    rows::{Message, Rows, Rules},
     seconds,
     states::{Classified, State, Table},
 };
@@ -22,6 +22,7 @@ pub(super) fn count(rows: &Rows, now_ms: i64, tally: &mut Tally<'_>) {
         let timer = row.message.parts().is_some_and(|(kind, _)| kind == "TimerFired");
         let queue = if timer { "timer" } else { "orchestrator" };
         every_row(row, queue, now_ms, tally);
+        undecodable(!readable_for_orchestrations(rows, row.message), queue, tally);
         if orphan(rows, row.message, now_ms) {
             tally.add("duroxide_queue_orphan_messages", &[("queue", queue)], 1.0);
         }
@@ -34,6 +35,7 @@ pub(super) fn count(rows: &Rows, now_ms: i64, tally: &mut Tally<'_>) {
     }
     for row in &worker {
         every_row(row, "worker", now_ms, tally);
+        undecodable(row.message.decoded().is_none(), "worker", tally);
         activity(row, now_ms, tally);
     }
     tally.add("duroxide_queue_ready_instances", &[], number(ready.len().try_into().unwrap()));
@@ -92,8 +94,27 @@ fn every_row(row: &Classified<'_>, queue: &str, now_ms: i64, tally: &mut Tally<'
         tally.add("duroxide_queue_retrying_messages", &queue, 1.0);
     }
     tally.oldest("duroxide_queue_max_attempts", &queue, number(message.attempts));
-    if message.decoded().is_none() {
-        tally.add("duroxide_queue_undecodable_messages", &queue, 1.0);
+}
+
+fn undecodable(is: bool, queue: &str, tally: &mut Tally<'_>) {
+    tally.add("duroxide_queue_undecodable_messages", &[("queue", queue)], f64::from(u8::from(is)));
+}
+
+/// Whether the provider can hand it out. On Postgres the database decodes it, and cannot if a text in it holds a NUL.
+fn readable_for_orchestrations(rows: &Rows, message: &Message) -> bool {
+    let Some(item) = message.decoded() else { return false };
+    match rows.rules {
+        Rules::Sqlite => true,
+        Rules::Postgres => !holds_nul(&serde_json::to_value(item).expect("a work item is JSON")),
+    }
+}
+
+fn holds_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(values) => values.iter().any(holds_nul),
+        serde_json::Value::Object(members) => members.values().any(holds_nul),
+        _ => false,
     }
 }
 
