@@ -91,6 +91,14 @@ impl Store {
         }
     }
 
+    /// The schema it is.
+    pub fn postgres(&self) -> &Postgres {
+        match self {
+            Self::Sqlite(path) => panic!("{} is no Postgres store", path.display()),
+            Self::Postgres(postgres) => postgres,
+        }
+    }
+
     /// Whether the states of its rows are those of Postgres.
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
