@@ -67,7 +67,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
         ],
     ),
     ("executions", &["instance_id", "execution_id", "status", "output", "started_at", "completed_at"]),
-    ("history", &["instance_id", "execution_id", "event_id", "event_data", "created_at"]),
+    ("history", &["instance_id", "execution_id", "event_id", "event_type", "event_data", "created_at"]),
     (
         "orchestrator_queue",
         &[

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
-use super::super::sql::{millis, time, while_there_is_room};
+use super::super::sql::{millis, text, time, while_there_is_room};
 use super::executions::instance_exists;
 use crate::history::Event;
 use crate::management::{ManagementError, Page, PageRequest};
@@ -14,10 +14,13 @@ use crate::store::database::events::{self, Columns};
 use crate::store::database::keys::{self, List};
 use crate::store::database::reading::Answer;
 
+/// What both providers write as the type of every event: it tells nothing.
+const TYPE_OF_ALL: &str = "Event";
+
 /// Events of the instance `$1` and its execution `$2` with this data; conditions follow.
 pub(super) fn select(data: &str) -> String {
     format!(
-        "SELECT event_id::int8, {data}, {committed} FROM history WHERE instance_id = $1 AND execution_id = $2",
+        "SELECT event_id::int8, {data}, {committed}, event_type FROM history WHERE instance_id = $1 AND execution_id = $2",
         committed = millis("created_at"),
     )
 }
@@ -27,8 +30,8 @@ pub(super) fn read(row: &PgRow, instance: &str, execution: i64) -> Result<(i64, 
     let id: i64 = row.try_get(0)?;
     let json: Option<&str> = row.try_get(1)?;
     let json = json.unwrap_or_default();
-    // The providers write the same type for all: it tells nothing.
-    let columns = Columns { instance, execution, id, event_type: None, committed_at: time(row, 2)? };
+    let event_type = text(row, 3)?.filter(|event_type| event_type != TYPE_OF_ALL);
+    let columns = Columns { instance, execution, id, event_type, committed_at: time(row, 2)? };
     Ok((id, events::event(json.as_bytes(), columns), json.len()))
 }
 
