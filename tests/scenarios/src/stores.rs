@@ -1,6 +1,9 @@
 //! New stores of every kind, for tests that run over each of them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
 
 use cluster::Server;
 
@@ -24,6 +27,9 @@ pub enum Kind {
 /// Every kind.
 pub const ALL: [Kind; 3] = [Kind::Sqlite, Kind::DuroxidePg, Kind::DuroxidePgOpt];
 
+/// The kinds that the exporter reads.
+pub const EXPORTED: &[Kind] = &[Kind::Sqlite];
+
 /// A store of a test's own: the schema is there, and empty.
 #[derive(Debug)]
 pub struct Fresh {
@@ -36,11 +42,6 @@ impl Kind {
     /// Creates a store of this kind; one of Postgres in a database of its own on the server that all tests of this
     /// process share.
     pub async fn create(self) -> Fresh {
-        self.create_on(Server::shared).await
-    }
-
-    /// The same on a server that is only made when it is needed.
-    pub async fn create_on(self, server: fn() -> &'static Server) -> Fresh {
         let (by, schema) = match self {
             Self::Sqlite => {
                 let scratch = Scratch::new();
@@ -51,13 +52,29 @@ impl Kind {
             Self::DuroxidePg => (By::DuroxidePg, "_orders_2"),
             Self::DuroxidePgOpt => (By::DuroxidePgOpt, "public"),
         };
-        let database = tokio::task::spawn_blocking(move || database(server())).await.expect("a database");
+        let database = tokio::task::spawn_blocking(|| database(Server::shared())).await.expect("a database");
         let store = Postgres { database, schema: schema.to_owned(), by };
         let created = Store::Postgres(store.clone());
         let _created = created.provider().await;
         sql::postgres::accept_rows_by_hand(&store).await;
         Fresh { store: created, _scratch: None }
     }
+}
+
+impl Fresh {
+    /// The same store on the standby that all tests of this process share, once that shows everything.
+    pub fn on_standby(&self) -> Store {
+        let Store::Postgres(postgres) = &self.store else { panic!("files have no standby") };
+        let standby = standby();
+        standby.caught_up_with(Server::shared());
+        Store::Postgres(postgres.on(standby))
+    }
+}
+
+/// Streams from [`Server::shared`].
+fn standby() -> &'static Server {
+    static STANDBY: OnceLock<Server> = OnceLock::new();
+    STANDBY.get_or_init(|| Server::shared().standby())
 }
 
 /// URL of a new database. Its texts sort as people of some language sort them, not as bytes.

@@ -43,6 +43,22 @@ pub(super) async fn write(store: &Store) {
     let poison = br#"{"event_id":99999,"source_event_id":null,"instance_id":"mixed","execution_id":1,"timestamp_ms":1795408935953,"duroxide_version":"0.1.32","type":"CustomStatusUpdated","status":null}"#;
     write_event(&mut connection, "mixed", 99_999, "CustomStatusUpdated", poison).await;
 
+    // Legal in JSON, and no text of Postgres can hold what it stands for.
+    instance(&mut connection, "nul", "Running").await;
+    for (id, fields) in [
+        (
+            1,
+            r#""OrchestrationStarted","name":"By\u0000Hand","version":"1.0.0","input":"nul \u0000 inside","parent_instance":null,"parent_id":null"#,
+        ),
+        (2, r#""ActivityScheduled","name":"Gr\u0000eet","input":"\u0000","tag":"t\u0000""#),
+        (3, r#""CustomStatusUpdated","status":"\u0000\u0000""#),
+    ] {
+        let event = format!(
+            r#"{{"event_id":{id},"source_event_id":null,"instance_id":"nul","execution_id":1,"timestamp_ms":1795408935949,"duroxide_version":"0.1.32","type":{fields}}}"#
+        );
+        write_event(&mut connection, "nul", id, "Event", event.as_bytes()).await;
+    }
+
     for (id, details) in FAILURES {
         instance(&mut connection, id, "Failed").await;
         let event = format!(

@@ -3,31 +3,44 @@
 use std::sync::Arc;
 
 use duroxide_exporter::{
-    Capability, ExecutionInfo, ExecutionStatus, FailureKind, InstanceInfo, ManagementAPI, ManagementError,
-    Page, PageRequest,
+    Capability, ExecutionInfo, ExecutionStatus, FailureKind, InstanceInfo, InstanceStatus, ManagementAPI,
+    ManagementError, Page, PageRequest, Timestamp,
 };
-use scenarios::truth::{Instance, Truth};
+use scenarios::{
+    recount::Rules,
+    truth::{Instance, Truth},
+};
 
 /// How a backend's lists are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// By insertion: one possible sequence.
+    /// By insertion, or by time and id: one possible sequence.
     Exact,
     /// By the time of creation alone: those of one second come in any order.
     ByTime,
 }
 
+/// What is read, as to its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// What a runtime writes to.
+    Live,
+    /// A copy that stands still: its "now" is the newest moment in it.
+    Copy,
+    /// A standby that streams and shows everything its primary does: its "now" is ours.
+    Standby,
+}
+
 /// What is examined.
 pub(crate) struct Subject {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) api: Arc<dyn ManagementAPI>,
     pub(crate) truth: Arc<Truth>,
     pub(crate) order: Order,
     /// Whether a damaged event hides no other, and damaged rows distort no total. A backend on the framework's own
     /// queries reads all of a history or nothing, and counts what the framework counts.
     pub(crate) tolerant: bool,
-    /// Read as a copy: its "now" is the newest moment in it.
-    pub(crate) replica: bool,
+    pub(crate) reading: Reading,
 }
 
 pub(crate) type Answer<T> = Result<T, ManagementError>;
@@ -37,9 +50,18 @@ impl Subject {
         self.api.capabilities().has(capability)
     }
 
+    /// Whether it tells what the framework's Postgres providers tell.
+    pub(crate) fn is_provider_of_postgres(&self) -> bool {
+        !self.tolerant && self.truth.queues.rules == Rules::Postgres
+    }
+
     /// What it has to say about an instance: what it cannot tell is absent.
     pub(crate) fn info(&self, instance: &Instance) -> InstanceInfo {
         let mut info = self.truth.info(instance);
+        if self.is_provider_of_postgres() && self.truth.current(instance).is_none() {
+            // The framework takes an instance that has no execution for a running one.
+            info.status = InstanceStatus::Running;
+        }
         if !self.has(Capability::InstanceTimes) {
             (info.created_at, info.updated_at) = (None, None);
         }
@@ -56,6 +78,12 @@ impl Subject {
         if !self.has(Capability::ExecutionTimes) {
             wanted.started_at = wanted.started_at.filter(|_| said.started_at.is_some());
             wanted.completed_at = wanted.completed_at.filter(|_| said.completed_at.is_some());
+        }
+        if self.is_provider_of_postgres() {
+            // The columns, which have no end of one that continued as new.
+            let row = self.truth.executions.get(&(id.to_owned(), number)).expect("an execution of the truth");
+            wanted.started_at = row.started_ms.map(Timestamp::from_unix_millis);
+            wanted.completed_at = row.completed_ms.map(Timestamp::from_unix_millis);
         }
         // It is in the history alone, which not every backend looks through for this.
         let silent = matches!(said.failure_kind, None | Some(FailureKind::Unknown));

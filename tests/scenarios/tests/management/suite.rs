@@ -13,7 +13,10 @@ mod trees;
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use duroxide_exporter::{FailureKind, InstanceStatus};
-use scenarios::truth::Truth;
+use scenarios::{
+    recount::Rules,
+    truth::{EventRow, Truth},
+};
 
 use crate::subject::Subject;
 
@@ -80,9 +83,13 @@ pub(crate) fn assert_rich(truth: &Truth) {
         truth.history.values().flatten().filter(|row| row.json().is_none()).count() >= 4,
         "damaged events"
     );
-    assert!(
-        infos.iter().any(|info| info.created_at.is_none())
-            && infos.iter().any(|info| info.updated_at.is_none())
-    );
+    let texts = truth.queues.rules == Rules::Sqlite;
+    let timeless = infos.iter().any(|info| info.created_at.is_none())
+        && infos.iter().any(|info| info.updated_at.is_none());
+    assert_eq!(timeless, texts, "a text need not be a time");
+    let times: BTreeSet<_> = infos.iter().map(|info| info.created_at).collect();
+    assert!(times.len() < infos.len(), "of the same time");
+    let nul = |row: &EventRow| row.data.windows(6).any(|bytes| bytes == br"\u0000");
+    assert!(truth.history.values().any(|events| events.iter().any(nul)), "an escaped NUL");
     assert!(truth.instances.len() > 50, "{}", truth.instances.len());
 }

@@ -94,7 +94,7 @@ fn filters(subject: &Subject) -> Vec<InstanceFilter> {
 
 /// Written once more: the crate's own `matches` is what is examined.
 fn passes(subject: &Subject, filter: &InstanceFilter, instance: &Instance) -> bool {
-    let status = subject.truth.info(instance).status;
+    let status = subject.info(instance).status;
     let created = instance.created_ms;
     let after = filter.created_after.map(Timestamp::unix_millis);
     let before = filter.created_before.map(Timestamp::unix_millis);
@@ -154,7 +154,7 @@ pub(crate) async fn counts_are_those_of_the_groups(subject: &Subject) {
         let counted = counted.unwrap_or_else(|error| panic!("{filter:?}: {error}"));
         let mut groups: BTreeMap<_, u64> = BTreeMap::new();
         for instance in subject.truth.instances.iter().filter(|instance| passes(subject, &filter, instance)) {
-            let status = subject.truth.info(instance).status;
+            let status = subject.info(instance).status;
             *groups.entry((instance.orchestration.clone(), instance.version.clone(), status)).or_default() +=
                 1;
         }
