@@ -5,18 +5,24 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Server, config, programs, server::SUPERUSER, standby};
+use crate::{
+    Server, config, programs,
+    server::{Nature, SUPERUSER},
+    standby,
+    tls::{self, Authorities},
+};
 
 /// What a server shall be like.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Builder {
     settings: Vec<(String, String)>,
+    tls: bool,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { settings: Vec::new() }
+        Self { settings: Vec::new(), tls: false }
     }
 
     /// A line of `postgresql.conf`; it wins over those that every server has.
@@ -25,10 +31,25 @@ impl Builder {
         self
     }
 
+    /// With a certificate; clients may use TLS or not. A standby does as its primary.
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
     /// Makes a primary; returns when it lets clients in.
     pub fn start(self) -> Server {
         let password: Arc<str> = format!("pw{:016x}", RandomState::new().hash_one(0)).into();
-        Server::over(String::new(), Arc::clone(&password), self.settings, |server| {
+        let authorities = self.tls.then(|| Arc::new(Authorities::new()));
+        let certificates = self.tls.then_some(tls::SETTINGS).into_iter().flatten();
+        let certificates = certificates.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let nature = Nature {
+            name: String::new(),
+            password: Arc::clone(&password),
+            settings: certificates.chain(self.settings).collect(),
+            authorities: authorities.clone(),
+        };
+        Server::over(nature, |server| {
             let file = server.directory().join("password");
             config::write(&file, &password);
             let mut initdb = programs::server("initdb", server.directory());
@@ -46,6 +67,9 @@ impl Builder {
                 "1",
             ]);
             programs::run(initdb);
+            if let Some(authorities) = authorities {
+                tls::equip(server, &authorities);
+            }
         })
     }
 

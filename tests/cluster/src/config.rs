@@ -1,6 +1,6 @@
 //! A server's own files.
 
-use std::{fs, os::unix::fs::OpenOptionsExt as _, path::Path};
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use crate::programs;
 
@@ -15,7 +15,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("log_line_prefix", "%m [%p] %a "),
     // The data lives as long as the test.
     ("fsync", "off"),
-    ("full_page_writes", "off"),
     ("shared_buffers", "16MB"),
     ("min_wal_size", "4MB"),
     ("max_wal_size", "256MB"),
@@ -44,20 +43,26 @@ pub(crate) fn settings<'a>(own: impl IntoIterator<Item = (&'a str, &'a str)>) ->
         .collect()
 }
 
-/// `pg_hba.conf`: passwords over TCP. The socket is for our own `psql`; its directory is closed to others.
-pub(crate) const ACCESS: &str = "\
-local all all trust
-host all all 127.0.0.1/32 scram-sha-256
-host replication all 127.0.0.1/32 scram-sha-256
-";
+/// `pg_hba.conf`: lines of a test's own, then passwords over TCP. The socket is for our own `psql`; its directory is
+/// closed to others.
+pub(crate) fn access(lines: &[&str]) -> String {
+    let always = [
+        "local all all trust",
+        "host all all 127.0.0.1/32 scram-sha-256",
+        "host replication all 127.0.0.1/32 scram-sha-256",
+    ];
+    lines.iter().chain(&always).map(|line| format!("{line}\n")).collect()
+}
 
-/// Writes a file that only the server may read.
+/// Writes a file that only the server's user may read; others see the old one or the new one.
 pub(crate) fn write(path: &Path, content: &str) {
-    let _ = fs::remove_file(path);
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = Path::new(&draft);
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let written =
-        options.open(path).and_then(|mut file| std::io::Write::write_all(&mut file, content.as_bytes()));
-    written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    programs::give(path);
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(draft);
+    let written = file.and_then(|mut file| file.write_all(content.as_bytes()));
+    written.unwrap_or_else(|error| panic!("{}: {error}", draft.display()));
+    programs::give(draft);
+    fs::rename(draft, path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }

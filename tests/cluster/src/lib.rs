@@ -13,8 +13,11 @@
 //!
 //! - `programs` finds the server's programs and runs them as a user that PostgreSQL accepts;
 //! - `keeper` removes a server however the process that started it ends;
-//! - `builder` makes servers, `config` writes their files, `ports` finds room for them;
-//! - `server` is one of them, `sql` talks to it.
+//! - `builder` makes servers, `config` writes their files, `place` finds room for them;
+//! - `server` is one of them, `standby` a standby, `sql` talks to them, `reload` changes them while they run;
+//! - `faults` lets things happen to them, to their `processes`, too; `tls` makes certificates.
+//!
+//! `cargo run -p cluster` is a primary and a standby to play with.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,14 +29,20 @@
 
 mod builder;
 mod config;
+mod faults;
 mod keeper;
-mod ports;
+mod place;
+mod processes;
 mod programs;
+mod reload;
 mod server;
 mod sql;
 mod standby;
+mod tls;
 mod wait;
 
 pub use builder::Builder;
 pub use server::Server;
+pub use sql::psql;
+pub use tls::Certificate;
 pub use wait::PATIENCE;

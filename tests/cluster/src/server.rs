@@ -1,11 +1,12 @@
 //! A running server.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    process::Child,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use tempfile::TempDir;
@@ -14,7 +15,8 @@ use crate::{
     builder::Builder,
     config,
     keeper::Keeper,
-    programs,
+    place, programs,
+    tls::Authorities,
     wait::{self, PATIENCE},
 };
 
@@ -27,18 +29,21 @@ pub struct Server {
     /// The postmaster; none while the server is down.
     process: Mutex<Option<Child>>,
     port: u16,
-    password: Arc<str>,
-    name: String,
-    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) nature: Nature,
+    /// Settings that were changed later.
+    changes: Mutex<BTreeMap<String, String>>,
     // In this order: the keeper empties the directory.
     _keeper: Keeper,
     directory: TempDir,
 }
 
-/// Why a server did not start.
-enum Refusal {
-    PortTaken,
-    Other(String),
+/// What a server is from its beginning.
+#[derive(Debug)]
+pub(crate) struct Nature {
+    pub(crate) name: String,
+    pub(crate) password: Arc<str>,
+    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) authorities: Option<Arc<Authorities>>,
 }
 
 impl Server {
@@ -70,17 +75,17 @@ impl Server {
 
     /// The superuser's password.
     pub fn password(&self) -> &str {
-        &self.password
+        &self.nature.password
     }
 
     /// What a standby calls itself: its `application_name` at its primary. Empty for a primary.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.nature.name
     }
 
     /// URL of a database for the superuser, with the password.
     pub fn url(&self, database: &str) -> String {
-        self.url_as(SUPERUSER, &self.password, database)
+        self.url_as(SUPERUSER, &self.nature.password, database)
     }
 
     /// The same for somebody else.
@@ -106,84 +111,87 @@ impl Server {
     }
 
     /// A server over a data directory that `fill` makes.
-    pub(crate) fn over(
-        name: String,
-        password: Arc<str>,
-        settings: Vec<(String, String)>,
-        fill: impl FnOnce(&Self),
-    ) -> Self {
-        let directory = new_directory();
+    pub(crate) fn over(nature: Nature, fill: impl FnOnce(&Self)) -> Self {
+        let directory = place::directory();
         programs::give(directory.path());
         let mut server = Self {
             process: Mutex::new(None),
             port: 0,
-            password,
-            name,
-            settings,
+            nature,
+            changes: Mutex::default(),
             _keeper: Keeper::of(directory.path()),
             directory,
         };
         fill(&server);
-        config::write(&server.data().join("pg_hba.conf"), config::ACCESS);
-        for _ in 0..10 {
-            server.port = crate::ports::free();
-            match server.launch() {
-                Ok(()) => return server,
-                Err(Refusal::PortTaken) => {}
-                Err(Refusal::Other(why)) => panic!("{why}"),
-            }
-        }
-        panic!("somebody takes every port first; the server's log:\n{}", server.log());
+        config::write(&server.data().join("pg_hba.conf"), &config::access(&[]));
+        let started = (0..10).any(|_| {
+            server.port = place::port();
+            server.try_launch()
+        });
+        assert!(started, "somebody takes every port first; the server's log:\n{}", server.log());
+        server
     }
 
-    /// Writes `postgresql.conf`, where `also` comes last.
-    pub(crate) fn write_settings(&self, also: &[(&str, &str)]) {
+    /// Writes `postgresql.conf`.
+    pub(crate) fn write_settings(&self) {
         let (port, directory) = (self.port.to_string(), self.directory().to_string_lossy());
         let place = [("port", port.as_str()), ("unix_socket_directories", &directory)];
-        let own = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let all = place.into_iter().chain(own).chain(also.iter().copied());
+        let changes = self.changes();
+        let own = self.nature.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let changed = changes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let all = place.into_iter().chain(own).chain(changed);
         config::write(&self.data().join("postgresql.conf"), &config::settings(all));
     }
 
-    /// Starts the postmaster; returns when it lets clients in.
-    fn launch(&self) -> Result<(), Refusal> {
-        self.write_settings(&[]);
+    /// Starts the postmaster and waits until it lets clients in; `false` if somebody has its port.
+    pub(crate) fn try_launch(&self) -> bool {
+        self.write_settings();
         let before = self.log().len();
+        let open = || fs::OpenOptions::new().create(true).append(true).open(self.directory().join("log"));
         let mut command = programs::server("postgres", self.directory());
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.directory().join("log"));
-        let log = log.expect("its log");
-        command.arg("-D").arg(self.data()).stdout(log.try_clone().expect("its log")).stderr(log);
-        command.stdin(Stdio::null());
+        command.arg("-D").arg(self.data());
+        command.stdout(open().expect("its log")).stderr(open().expect("its log"));
         let mut process = self.process();
         let child = process.insert(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
         let id = child.id();
-        let result = wait::until(|| match child.try_wait().expect("our child") {
+        let ready = wait::until(|| match child.try_wait().expect("our child") {
             Some(status) => Some(Err(status)),
             None => (self.state_of(id).as_deref() == Some("ready")).then_some(Ok(())),
         });
-        let why = match result {
-            Some(Ok(())) => return Ok(()),
-            Some(Err(status)) => format!("the server ended with {status}"),
-            None => format!("the server is not ready after {PATIENCE:?}"),
+        let status = match ready {
+            Some(Ok(())) => return true,
+            Some(Err(status)) => status.to_string(),
+            None => panic!("the server is not ready after {PATIENCE:?}; its log:\n{}", self.log()),
         };
+        *process = None;
         let log = self.log().split_off(before);
-        if log.contains("could not create any TCP/IP sockets") {
-            return Err(Refusal::PortTaken);
-        }
-        Err(Refusal::Other(format!("{why}; its log:\n{log}")))
+        assert!(
+            log.contains("could not create any TCP/IP sockets"),
+            "the server ended with {status}; its log:\n{log}"
+        );
+        false
     }
 
     /// What the postmaster with this id says of itself in its lock file: `starting`, `ready`, `stopping`, `standby`
     /// (no clients yet). The file of a killed one stays.
-    fn state_of(&self, id: u32) -> Option<String> {
+    pub(crate) fn state_of(&self, id: u32) -> Option<String> {
         let file = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
         let mut lines = file.lines();
         (lines.next()? == id.to_string()).then_some(())?;
         Some(lines.nth(6)?.trim().to_owned())
     }
 
+    /// The postmaster's id.
+    pub fn id(&self) -> u32 {
+        self.process().as_ref().expect("a running server").id()
+    }
+
+    pub(crate) fn changes(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn process(&self) -> MutexGuard<'_, Option<Child>> {
-        self.process.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -195,15 +203,6 @@ impl Drop for Server {
         }
         // The keeper does the rest.
     }
-}
-
-/// A directory whose Unix socket has a path that fits: 107 bytes.
-fn new_directory() -> TempDir {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("duroxide-pg-");
-    let usual = std::env::temp_dir();
-    let directory = if usual.as_os_str().len() < 70 { builder.tempdir() } else { builder.tempdir_in("/tmp") };
-    directory.expect("a temporary directory")
 }
 
 /// Percent-encodes everything that could mean something in a URL.

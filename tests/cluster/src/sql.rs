@@ -2,11 +2,41 @@
 
 use std::{
     io::Write as _,
-    process::Stdio,
+    path::Path,
+    process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use crate::{Server, programs, server::SUPERUSER, wait};
+
+/// Runs statements like [`Server::try_psql`], as whoever a URL says and with the options it has.
+pub fn psql(url: &str, sql: &str) -> Result<String, String> {
+    let mut command = programs::client("psql", Path::new("/"));
+    command.arg(url).env("HOME", "/nonexistent");
+    run(command, sql)
+}
+
+fn run(mut command: Command, sql: &str) -> Result<String, String> {
+    command
+        .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1"])
+        .env("PGCONNECT_TIMEOUT", "10")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take().expect("its standard input");
+    let sql = sql.to_owned();
+    // It stops reading at the first mistake, or never begins.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(sql.as_bytes())));
+    let output = child.wait_with_output().expect("psql ends");
+    writer.join().expect("the writer ends");
+    if output.status.success() {
+        let rows = String::from_utf8(output.stdout).expect("UTF-8");
+        Ok(rows.trim_end_matches('\n').to_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned())
+    }
+}
 
 impl Server {
     /// Runs statements as the superuser, each on its own as if typed in, and gives their rows: a line each,
@@ -19,30 +49,9 @@ impl Server {
     /// The same; the error is what `psql` said. The first statement that fails is the last.
     pub fn try_psql(&self, database: &str, sql: &str) -> Result<String, String> {
         let mut command = programs::client("psql", self.directory());
-        command
-            .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", SUPERUSER, "-d", database])
-            .arg("-h")
-            .arg(self.directory())
-            .arg("-p")
-            .arg(self.port().to_string())
-            .env("PGCONNECT_TIMEOUT", "10")
-            .env("PGAPPNAME", "cluster")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let mut stdin = child.stdin.take().expect("its standard input");
-        let sql = sql.to_owned();
-        // It stops reading at the first mistake, or never begins.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(sql.as_bytes())));
-        let output = child.wait_with_output().expect("psql ends");
-        writer.join().expect("the writer ends");
-        if output.status.success() {
-            let rows = String::from_utf8(output.stdout).expect("UTF-8");
-            Ok(rows.trim_end_matches('\n').to_owned())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned())
-        }
+        command.arg("-h").arg(self.directory()).arg("-p").arg(self.port().to_string());
+        command.args(["-U", SUPERUSER, "-d", database]).env("PGAPPNAME", "cluster");
+        run(command, sql)
     }
 
     /// Creates a database that nobody else uses, and gives its name.

@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use crate::{Server, config, programs, server::SUPERUSER};
+use crate::{
+    Server, config, programs,
+    server::{Nature, SUPERUSER},
+};
 
 /// Copies a running server, and lets the copy stream from it.
 pub(crate) fn start(primary: &Server, settings: Vec<(String, String)>) -> Server {
@@ -18,10 +21,16 @@ pub(crate) fn start(primary: &Server, settings: Vec<(String, String)>) -> Server
         primary.password()
     );
     // What the primary was made with applies here as well; a standby must not be smaller than its primary.
-    let mut all = primary.settings.clone();
+    let mut all = primary.nature.settings.clone();
     all.push(("primary_conninfo".to_owned(), source.clone()));
     all.extend(settings);
-    let standby = Server::over(name, Arc::from(primary.password()), all, |server| {
+    let nature = Nature {
+        name,
+        password: Arc::clone(&primary.nature.password),
+        settings: all,
+        authorities: primary.nature.authorities.clone(),
+    };
+    let standby = Server::over(nature, |server| {
         let mut copy = programs::server("pg_basebackup", server.directory());
         copy.arg("-D").arg(server.data()).args(["-d", &source, "-c", "fast", "-X", "stream", "--no-sync"]);
         programs::run(copy);

@@ -11,11 +11,14 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Asks again and again until `condition` gives a value; `None` after [`PATIENCE`].
 pub(crate) fn until<T>(mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(2);
     loop {
         let value = condition();
         if value.is_some() || Instant::now() >= deadline {
             return value;
         }
-        sleep(Duration::from_millis(5));
+        sleep(pause);
+        // Many conditions cost a process each.
+        pause = (pause * 2).min(Duration::from_millis(40));
     }
 }
