@@ -53,6 +53,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("duroxide", &["client", "history", "store", "management"]),
     ("tokio", &["app", "cli", "management", "observe", "server", "store"]),
     ("tracing_subscriber", &["logging"]),
+    ("url", &["store"]),
 ];
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -53,8 +53,8 @@ pub(super) async fn census(
         ready_instances: ready_instances(snapshot).await?,
         enqueued: sequences.map(|last| last.map(unsigned)),
         dequeued: [
-            dequeued(before, Queue::Orchestrator, &orchestrator.ids),
-            dequeued(before, Queue::Worker, &worker.ids),
+            dequeued(before, &sequences, Queue::Orchestrator, &orchestrator.ids),
+            dequeued(before, &sequences, Queue::Worker, &worker.ids),
             None,
         ],
         activities: worker.activities,
@@ -69,8 +69,10 @@ pub(super) async fn census(
 ///
 /// A sequence is ahead of what its transactions have committed: by the numbers of now, what is being enqueued would be
 /// gone. By those of the census before, it is there by now, or rolled back. So the total never falls.
-fn dequeued(before: &Sequences, queue: Queue, ids: &[i64]) -> Option<u64> {
-    let last = before.get(queue.index()).copied().flatten()?;
+fn dequeued(before: &Sequences, now: &Sequences, queue: Queue, ids: &[i64]) -> Option<u64> {
+    let [last, newest] = [before, now].map(|last| last.get(queue.index()).copied().flatten());
+    // One that went back is that of another store.
+    let last = last.filter(|last| newest.is_some_and(|newest| *last <= newest))?;
     let left = ids.iter().filter(|id| **id <= last).count();
     Some(unsigned(last).saturating_sub(left as u64))
 }
@@ -82,6 +84,7 @@ async fn sequences(snapshot: &mut Snapshot, schema: &Schema) -> Result<Sequences
     if snapshot.moment.replication.is_some() || !schema.sequences {
         return Ok(last);
     }
+    // They are read outside of the snapshot, as they are now.
     for (queue, sequence) in [Queue::Orchestrator, Queue::Worker].into_iter().zip(SEQUENCES) {
         let sql = format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}");
         let value = sqlx::query_scalar(&sql).persistent(false).fetch_one(snapshot.connection()).await?;
@@ -114,6 +117,12 @@ pub(super) async fn depths(snapshot: &mut Snapshot) -> Result<QueueDepths, Failu
 enum Decoded {
     All,
     Timers,
+}
+
+/// When a row became visible: it waits since the later of its creation and its visibility. Somebody may have put it off
+/// to infinity, which is no number of milliseconds.
+fn since() -> &'static str {
+    "GREATEST(LEAST(GREATEST(q.created_at, q.visible_at), '9999-12-31'::timestamptz), '0001-01-01'::timestamptz)"
 }
 
 fn begins_with(column: &str, prefix: &str) -> String {
@@ -153,9 +162,10 @@ async fn orchestrator(
                   WHEN il.locked_until > $1 THEN {blocked} \
                   WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
                   ELSE {ready} END AS state, \
-             GREATEST(q.created_at, q.visible_at) AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
-             i.instance_id IS NULL AND NOT {starts} AND q.instance_id NOT IN ( \
-               SELECT s.instance_id FROM orchestrator_queue s WHERE s.visible_at <= {now} AND {batch_starts}) AS orphan, \
+             {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
+             CASE WHEN i.instance_id IS NULL AND NOT {starts} THEN NOT EXISTS ( \
+               SELECT 1 FROM orchestrator_queue s \
+               WHERE s.instance_id = q.instance_id AND s.visible_at <= {now} AND {batch_starts}) ELSE false END AS orphan, \
              COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), false) AS ended, \
              CASE WHEN {timer} THEN i.current_execution_id END AS execution \
            FROM orchestrator_queue q \
@@ -164,6 +174,7 @@ async fn orchestrator(
            LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) AS q \
          GROUP BY state, timer, ended, execution",
         columns = Rows::columns(),
+        since = since(),
         timer = begins_with("q.work_item", TIMER_PREFIX),
         now = moment(1),
         in_flight = state(MessageState::InFlight),
@@ -263,11 +274,12 @@ async fn worker_groups(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<(
                WHEN q.visible_at > {now} THEN {delayed} \
                WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
                ELSE {ready} END AS state, \
-             GREATEST(q.created_at, q.visible_at) AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
+             {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
              {tag} AS tag \
            FROM worker_queue q) AS q \
          GROUP BY state, tag",
         columns = Rows::columns(),
+        since = since(),
         now = moment(1),
         in_flight = state(MessageState::InFlight),
         lease_expired = state(MessageState::LeaseExpired),
@@ -331,11 +343,10 @@ pub(super) async fn sizes(
         "sessions",
         "worker_queue",
     ];
-    let rows = sqlx::query(&format!(
-        "SELECT c.relname::text, {size}::int8 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+    let rows = sqlx::query(
+        "SELECT c.relname::text, pg_total_relation_size(c.oid)::int8 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = $1 AND c.relkind = 'r' AND c.relname = ANY($2)",
-        size = "pg_total_relation_size(c.oid)",
-    ))
+    )
     .persistent(false)
     .bind(&schema.name)
     .bind(TABLES.as_slice())

@@ -7,9 +7,9 @@ use crate::management::Timestamp;
 use crate::store::database::group::unsigned;
 use crate::store::database::names::MAX_NAME_CHARS;
 
-/// A `timestamptz` in milliseconds since the Unix epoch.
+/// A `timestamptz` in milliseconds since the Unix epoch; NULL for infinity.
 pub(super) fn millis(column: &str) -> String {
-    format!("floor(extract(epoch FROM {column}) * 1000)::int8")
+    format!("CASE WHEN isfinite({column}) THEN floor(extract(epoch FROM {column}) * 1000)::int8 END")
 }
 
 /// The moment of the parameter with this number, in milliseconds, as the framework's own statements compute it.

@@ -28,7 +28,7 @@ pub enum Kind {
 pub const ALL: [Kind; 3] = [Kind::Sqlite, Kind::DuroxidePg, Kind::DuroxidePgOpt];
 
 /// The kinds that the exporter reads.
-pub const EXPORTED: &[Kind] = &[Kind::Sqlite];
+pub const EXPORTED: &[Kind] = &ALL;
 
 /// A store of a test's own: the schema is there, and empty.
 #[derive(Debug)]

@@ -47,8 +47,8 @@ fn columns_with(custom_status: &str) -> String {
     )
 }
 
-/// The time of creation as page keys have it.
-pub(super) const MICROS: &str = "(extract(epoch FROM i.created_at) * 1000000)::int8";
+/// The time of creation as page keys have it. Nobody is created at infinity, but a page key has to be a number.
+pub(super) const MICROS: &str = "(extract(epoch FROM CASE WHEN isfinite(i.created_at) THEN i.created_at ELSE '9999-12-31' END) * 1000000)::int8";
 
 /// An instance.
 pub(super) fn read(row: &PgRow) -> Result<InstanceInfo, sqlx::Error> {
