@@ -24,6 +24,9 @@ pub(super) struct PostgresSource {
 struct Known {
     items: QueueItems,
     sequences: Sequences,
+    /// The greatest totals that were told, for as long as the sequences go on: what an enqueueing transaction that takes
+    /// longer than from poll to poll is about to add was taken for gone, and is not taken back.
+    dequeued: [Option<u64>; 3],
 }
 
 impl PostgresSource {
@@ -35,12 +38,18 @@ impl PostgresSource {
 impl Known {
     async fn census(&mut self, snapshot: &mut Snapshot) -> Result<Census, Failure> {
         self.items.settle(&snapshot.schema, snapshot.fresh);
-        let counted = queues::census(snapshot, &mut self.items, &self.sequences).await?;
+        let mut counted = queues::census(snapshot, &mut self.items, &self.sequences).await?;
         let (instances, newest_ack) = instances::census(snapshot).await?;
         let newest = newest_ack.max(queues::newest_lease(snapshot).await?);
         let schema = snapshot.schema.clone();
         let sizes = queues::sizes(snapshot, &schema).await?;
         self.sequences = counted.sequences;
+        if let Some(detail) = &mut counted.census.detail {
+            for (told, dequeued) in self.dequeued.iter_mut().zip(&mut detail.dequeued) {
+                *told = dequeued.and_then(|dequeued| (*told).max(Some(dequeued)));
+                *dequeued = *told;
+            }
+        }
 
         let moment = &snapshot.moment;
         let ahead_ms = newest.map_or(0, |newest| (newest - moment.clock_ms).max(0));

@@ -1,9 +1,9 @@
 //! What a purge should do, from the raw rows alone, and whether it did.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use duroxide_exporter::{ManagementAPI, PurgeReport, PurgeRequest, Timestamp};
-use scenarios::{dump::Dump, truth::Truth};
+use scenarios::{dump::Dump, store::Store, truth::Truth};
 
 /// What is to be deleted, tree by tree, and how many trees stay although their root has ended.
 #[derive(Debug, Default)]
@@ -66,23 +66,24 @@ pub(crate) fn before(millis: i64) -> PurgeRequest {
 /// Purges without and with deleting. The model that both were compared with.
 pub(crate) async fn purge_and_compare(
     what: &str,
-    path: &Path,
+    store: impl Into<Store>,
     api: &dyn ManagementAPI,
     older_than: i64,
 ) -> Model {
-    let was = Dump::read(path).await;
-    let model = Model::of(&Truth::read(path).await, older_than);
+    let store = &store.into();
+    let was = Dump::read(store).await;
+    let model = Model::of(&Truth::read(store).await, older_than);
 
     let dry = api.purge_completed(before(older_than).dry_run()).await.unwrap();
     assert!(dry.dry_run, "{what}");
     model.assert_told(&format!("{what}, dry run"), &dry);
-    let report = was.differences(&Dump::read(path).await);
+    let report = was.differences(&Dump::read(store).await);
     assert!(report.is_empty(), "{what}: the dry run changed something:\n{report}");
 
     let real = api.purge_completed(before(older_than)).await.unwrap();
     assert!(!real.dry_run, "{what}");
     model.assert_told(what, &real);
-    let report = was.without(&model.ids()).differences(&Dump::read(path).await);
+    let report = was.without(&model.ids()).differences(&Dump::read(store).await);
     assert!(report.is_empty(), "{what}: not just these were deleted, or not all of them:\n{report}");
 
     let again = api.purge_completed(before(older_than)).await.unwrap();
