@@ -51,7 +51,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Time from the beginning of one backlog episode to the next; the first comes after a quarter of it
+    /// Time from the beginning of one backlog episode to the next; the first comes after a quarter of it, or on
+    /// Postgres when the clock shows a multiple of it, so that all shops on a store agree
     #[arg(long, value_name = "TIME", default_value = "4m", value_parser = duration)]
     pub(crate) episode_every: Duration,
 

@@ -129,7 +129,7 @@ impl Session<'_, '_> {
     pub(super) fn note_age(&mut self, age: Option<Duration>) -> Result<(), Error> {
         let Some(age) = age else { return Ok(()) };
         let age = text::age(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        self.note(&format!("{} is a copy; its newest change is {age} old.", self.store.name))
+        self.note(&format!("{} is a replica: what it shows is as of {age} ago.", self.store.name))
     }
 
     /// A line beside the result.

@@ -305,7 +305,7 @@ fn a_copy_says_how_old_it_is() {
             assert_eq!(answer.err, "", "{typed}");
         } else {
             assert!(
-                answer.err.starts_with("orders is a copy; its newest change is 1m30s old.\n"),
+                answer.err.starts_with("orders is a replica: what it shows is as of 1m30s ago.\n"),
                 "{typed}: {}",
                 answer.err
             );

@@ -63,7 +63,9 @@ pub(in crate::store) fn of_the_connection(error: &sqlx::Error) -> Option<Failure
         sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             Some(Failure::new(FailureReason::Tls, format!("no encrypted connection: {error}")))
         }
-        sqlx::Error::Io(error) => unavailable(format!("cannot reach the server: {error}")),
+        sqlx::Error::Io(error) => unavailable(format!("cannot reach the server: {error}")).map(|failure| {
+            failure.advise("Check host and port in the URL, and that the server runs, listens there and lets us through.")
+        }),
         sqlx::Error::Tls(error) => {
             Some(Failure::new(FailureReason::Tls, format!("no encrypted connection: {error}")))
         }

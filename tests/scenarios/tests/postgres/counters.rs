@@ -28,7 +28,7 @@ fn totals(series: &Series) -> Vec<f64> {
 }
 
 /// Takes note of what was told; none of it may be less than before.
-fn told(before: &mut Vec<f64>, now: Vec<f64>) {
+fn told(before: &mut [f64], now: Vec<f64>) {
     for (before, now) in before.iter_mut().zip(now) {
         assert!(now.is_nan() || *before <= now, "{now} after {before}");
         *before = before.max(now);
