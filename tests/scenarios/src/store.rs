@@ -1,6 +1,7 @@
 //! A store of any kind the framework has a provider for, and what tests need of each of them.
 
 use std::{
+    ffi::OsString,
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -63,6 +64,29 @@ impl Store {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
             Self::Postgres(Postgres { database, schema, .. }) => format!("{database}?schema={schema}"),
+        }
+    }
+
+    /// As another process is told where it is.
+    pub fn arguments(&self) -> Vec<OsString> {
+        match self {
+            Self::Sqlite(path) => vec![path.clone().into()],
+            Self::Postgres(Postgres { database, schema, .. }) => {
+                vec![database.into(), schema.into(), self.to_string().into()]
+            }
+        }
+    }
+
+    /// What another process was told.
+    pub fn from_arguments(arguments: &[OsString]) -> Self {
+        let texts: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+        match (arguments, texts.as_slice()) {
+            ([path], _) => Self::Sqlite(path.into()),
+            (_, [database, schema, by]) => {
+                let by = if by == "duroxide-pg" { By::DuroxidePg } else { By::DuroxidePgOpt };
+                Self::Postgres(Postgres { database: database.to_string(), schema: schema.to_string(), by })
+            }
+            _ => panic!("{texts:?} is no store"),
         }
     }
 

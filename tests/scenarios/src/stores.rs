@@ -30,6 +30,31 @@ pub const ALL: [Kind; 3] = [Kind::Sqlite, Kind::DuroxidePg, Kind::DuroxidePgOpt]
 /// The kinds that the exporter reads.
 pub const EXPORTED: &[Kind] = &ALL;
 
+/// Tests out of functions of a [`Kind`]: one for each kind, so that they run side by side and a failure names its kind.
+#[macro_export]
+macro_rules! over_every_store {
+    ($($test:ident),* $(,)?) => {$(
+        mod $test {
+            use $crate::stores::Kind;
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                super::$test(Kind::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn duroxide_pg() {
+                super::$test(Kind::DuroxidePg).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn duroxide_pg_opt() {
+                super::$test(Kind::DuroxidePgOpt).await;
+            }
+        }
+    )*};
+}
+
 /// A store of a test's own: the schema is there, and empty.
 #[derive(Debug)]
 pub struct Fresh {

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use scenarios::{sql::Connection, store::Store, stores::Kind, truth::Truth, workload};
+use scenarios::{over_every_store, sql::Connection, store::Store, stores::Kind, truth::Truth, workload};
 
 /// Work items come and go between two looks: only triggers see all of them.
 const WATCH_SQLITE: &str = "
@@ -55,20 +55,7 @@ async fn assert_everything_is_recorded(store: &Store) {
     assert_eq!(statuses, set(&["Completed", "ContinuedAsNew", "Failed", "Running"]), "{store}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_workload_on_sqlite_is_complete() {
-    the_workload_writes_every_work_item_and_every_event(Kind::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_workload_on_duroxide_pg_is_complete() {
-    the_workload_writes_every_work_item_and_every_event(Kind::DuroxidePg).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_workload_on_duroxide_pg_opt_is_complete() {
-    the_workload_writes_every_work_item_and_every_event(Kind::DuroxidePgOpt).await;
-}
+over_every_store!(the_workload_writes_every_work_item_and_every_event);
 
 /// A work item is an object with one member, named as its kind.
 async fn kinds(connection: &mut Connection) -> BTreeSet<String> {

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use duroxide::Client;
-use scenarios::workload;
+use scenarios::{store::Store, workload};
 
 #[tokio::main]
 async fn main() {
-    let path = PathBuf::from(std::env::args_os().nth(1).unwrap());
-    let store = workload::open(&path).await;
-    let _runtime = workload::start_runtime(store.clone()).await;
-    let client = Client::new(store);
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let provider = Store::from_arguments(&arguments).provider().await;
+    let _runtime = workload::start_runtime(provider.clone()).await;
+    let client = Client::new(provider);
     client.start_orchestration("slow-activity", "Tree", "").await.unwrap();
     client.start_orchestration("slow-turn", "Busy", "600000").await.unwrap();
     tokio::time::sleep(Duration::from_secs(600)).await;

@@ -2,25 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    str::FromStr as _,
     sync::Arc,
 };
 
 use anyhow::ensure;
-use duroxide::providers::{WorkItem, sqlite::SqliteProvider};
+use duroxide::providers::{Provider, WorkItem};
 use duroxide_exporter::testing::Probe;
 use scenarios::{
     compare::{Exporter, differences},
-    files::Scratch,
     recount::{self, Reader, Rows, State, Table},
     scrape::canonical,
     series::{Series, key},
-    workload,
-};
-use sqlx::{
-    ConnectOptions as _, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteSynchronous},
+    sql::Connection,
+    stores::{Fresh, Kind},
 };
 
 use crate::{
@@ -34,41 +28,41 @@ const STORE: &str = "probe";
 
 /// One store, used for all cases: creating one takes a hundred times as long as a case.
 pub(crate) struct Bench {
-    provider: Arc<SqliteProvider>,
-    writer: SqliteConnection,
+    provider: Arc<dyn Provider>,
+    writer: Connection,
     reader: Reader,
     probe: Probe,
     seen: BTreeMap<(&'static str, State), u32>,
-    _scratch: Scratch,
+    fresh: Fresh,
 }
 
 impl Bench {
-    pub(crate) async fn new() -> Self {
-        let scratch = Scratch::new();
-        let path: PathBuf = scratch.file("store.db");
-        let provider = workload::open(&path).await;
-        let url = format!("sqlite:{}", path.display());
-        let writer = SqliteConnectOptions::from_str(&url)
-            .unwrap()
-            .synchronous(SqliteSynchronous::Off)
-            .connect()
-            .await
-            .unwrap();
-        let reader = Reader::open(&path).await.unwrap();
-        let probe = Probe::open(&url).await.expect("the probe opens the store");
-        Self { provider, writer, reader, probe, seen: BTreeMap::new(), _scratch: scratch }
+    pub(crate) async fn new(kind: Kind) -> Self {
+        let fresh = kind.create().await;
+        let provider = fresh.store.provider().await;
+        let mut writer = fresh.store.connect().await;
+        if kind == Kind::Sqlite {
+            writer.run("PRAGMA synchronous = OFF").await;
+        }
+        let reader = Reader::open(&fresh.store).await.unwrap();
+        let mut probe = Probe::open(&fresh.store.url()).await.expect("the probe opens the store");
+        // Totals are told from the second poll on.
+        probe.poll().await.expect("a first poll");
+        Self { provider, writer, reader, probe, seen: BTreeMap::new(), fresh }
     }
 
     pub(crate) async fn check(&mut self, case: &Case) -> anyhow::Result<()> {
-        write(&mut self.writer, case, recount::now_ms()).await?;
+        let store = &self.fresh.store;
+        let case = if store.is_postgres() { &case.clone().that_postgres_hands_out() } else { case };
+        write(store, &mut self.writer, case, recount::now_ms()).await?;
         let rows = self.reader.rows().await?;
-        let before = recount::now_ms();
+        let before = self.reader.now_ms().await?;
         let mut exported = Series::new();
         for (name, value) in self.probe.poll().await.map_err(anyhow::Error::msg)? {
             exported.insert(canonical(&name)?, value);
         }
-        let after = recount::now_ms();
-        let handed_out = drain(&self.provider).await?;
+        let after = self.reader.now_ms().await?;
+        let handed_out = drain(&*self.provider).await?;
 
         let (before, after) = (recount::count(&rows, STORE, before), recount::count(&rows, STORE, after));
         let report = differences(&before, &after, &exported, Exporter::Seasoned);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duroxide::providers::{Provider, SessionFetchConfig, TagFilter, WorkItem, sqlite::SqliteProvider};
+use duroxide::providers::{Provider, SessionFetchConfig, TagFilter, WorkItem};
 
 use crate::write::{OTHERS, US};
 
@@ -21,11 +21,12 @@ pub(crate) struct HandedOut {
 }
 
 /// Drains both queues.
-pub(crate) async fn drain(provider: &SqliteProvider) -> anyhow::Result<HandedOut> {
+pub(crate) async fn drain(provider: &dyn Provider) -> anyhow::Result<HandedOut> {
     let mut out = HandedOut::default();
     while let Some((item, _, _)) = provider.fetch_orchestration_item(LEASE, Duration::ZERO, None).await? {
+        // On Postgres an instance is taken also when all of its messages are held by others.
+        out.instances += usize::from(!item.messages.is_empty());
         out.orchestrator.extend(item.messages);
-        out.instances += 1;
     }
     // A session with a valid lease is served by its owner only, so both owners fetch.
     for owner in [US, OTHERS] {

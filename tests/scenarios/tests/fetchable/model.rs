@@ -40,6 +40,8 @@ pub(crate) struct Turn {
     pub(crate) visible: When,
     pub(crate) age_minutes: i64,
     pub(crate) token: Token,
+    /// End of the lease in the row, which only Postgres has.
+    pub(crate) leased: Option<When>,
     pub(crate) attempts: i64,
 }
 
@@ -108,6 +110,26 @@ fn make_startable(instances: &[Instance], turns: &mut [Turn]) {
     }
 }
 
+impl Case {
+    /// Without what makes the Postgres providers drop messages of an instance that does not exist: they drop those
+    /// for its queue, and when all of its visible ones are held by others, they drop nothing, again and again.
+    pub(crate) fn that_postgres_hands_out(mut self) -> Self {
+        for turn in &mut self.orchestrator {
+            let instance = &self.instances[turn.instance];
+            if instance.exists {
+                continue;
+            }
+            if turn.kind == Kind::Message {
+                turn.kind = Kind::Cancel;
+            }
+            if instance.locked.is_none_or(|until| until < 0) {
+                turn.leased = Some(turn.leased.map_or(-1, |until| -until.abs()));
+            }
+        }
+        self
+    }
+}
+
 fn when() -> impl Strategy<Value = When> {
     prop_oneof![3 => -20_i64..=-1, 2 => 1_i64..=20]
 }
@@ -138,13 +160,15 @@ fn turn() -> impl Strategy<Value = Turn> {
         Kind::Message,
     ]);
     let token = select(vec![Token::None, Token::OfTheLock, Token::OfTheLock, Token::Stale]);
-    (0..INSTANCES, kind, when(), 0_i64..=20, token, 0_i64..=3).prop_map(
-        |(instance, kind, visible, age_minutes, token, attempts)| Turn {
+    let leased = option::weighted(0.9, when());
+    (0..INSTANCES, kind, when(), 0_i64..=20, token, leased, 0_i64..=3).prop_map(
+        |(instance, kind, visible, age_minutes, token, leased, attempts)| Turn {
             instance,
             kind,
             visible,
             age_minutes,
             token,
+            leased,
             attempts,
         },
     )

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use duroxide::providers::WorkItem;
-use sqlx::{Executor as _, SqliteConnection};
+use scenarios::{
+    sql::{Connection, quoted},
+    store::Store,
+};
 
 use crate::model::{Activity, Case, Kind, Token, Turn};
 
@@ -14,14 +17,18 @@ pub(crate) const US: &str = "worker-us";
 pub(crate) const OTHERS: &str = "worker-others";
 
 /// Replaces the store's contents.
-pub(crate) async fn write(connection: &mut SqliteConnection, case: &Case, now_ms: i64) -> anyhow::Result<()> {
-    connection.execute(sqlx::raw_sql(&script(case, now_ms))).await?;
-    Ok(())
+pub(crate) async fn write(
+    store: &Store,
+    connection: &mut Connection,
+    case: &Case,
+    now_ms: i64,
+) -> anyhow::Result<()> {
+    Ok(connection.attempt(&script(store, case, now_ms)).await?)
 }
 
-fn script(case: &Case, now_ms: i64) -> String {
+fn script(store: &Store, case: &Case, now_ms: i64) -> String {
     let at = |minutes: i64| now_ms + minutes * 60_000;
-    let mut sql = String::from("BEGIN IMMEDIATE;");
+    let mut sql = String::from(if store.is_postgres() { "BEGIN;" } else { "BEGIN IMMEDIATE;" });
     for table in [
         "orchestrator_queue",
         "worker_queue",
@@ -63,14 +70,18 @@ fn script(case: &Case, now_ms: i64) -> String {
         let _ = write!(
             sql,
             "INSERT INTO orchestrator_queue
-                 (instance_id, work_item, visible_at, lock_token, attempt_count, created_at)
-                 VALUES ('i{}', {}, {}, {}, {}, {});",
+                 (instance_id, work_item, visible_at, lock_token, locked_until, attempt_count, created_at)
+                 VALUES ('i{}', {}, {}, {}, {}, {}, {});",
             turn.instance,
             json(&work_item(index, turn)),
-            at(turn.visible),
+            store.moment(at(turn.visible)),
             token(turn),
+            // The rows of SQLite never have one.
+            turn.leased
+                .filter(|_| store.is_postgres())
+                .map_or_else(|| "NULL".to_owned(), |until| at(until).to_string()),
             turn.attempts,
-            created(at(-turn.age_minutes)),
+            store.time(at(-turn.age_minutes)),
         );
     }
     for (index, activity) in case.worker.iter().enumerate() {
@@ -84,9 +95,9 @@ fn script(case: &Case, now_ms: i64) -> String {
                  (work_item, visible_at, lock_token, locked_until, attempt_count, created_at, session_id, tag)
                  VALUES ({}, {}, {leased}, {}, {}, {}, {});",
             json(&execute(index, activity, session.clone())),
-            at(activity.visible),
+            store.moment(at(activity.visible)),
             activity.attempts,
-            created(at(-activity.age_minutes)),
+            store.time(at(-activity.age_minutes)),
             nullable(session.as_deref()),
             nullable(activity.tag),
         );
@@ -161,19 +172,10 @@ fn execute(index: usize, activity: &Activity, session_id: Option<String>) -> Wor
     }
 }
 
-/// The format the table's default writes: text, whole seconds, UTC.
-fn created(ms: i64) -> String {
-    format!("datetime({}, 'unixepoch')", ms / 1000)
-}
-
 fn json(item: &WorkItem) -> String {
     quoted(&serde_json::to_string(item).unwrap())
 }
 
 fn nullable(text: Option<&str>) -> String {
     text.map_or_else(|| "NULL".to_owned(), quoted)
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

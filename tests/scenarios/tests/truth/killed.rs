@@ -1,17 +1,15 @@
 //! A runtime that is killed: its leases stay until they run out, and then they are late.
 
-use std::{
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::process::{Child, Command, Stdio};
 
 use duroxide::Client;
 use scenarios::{
     compare::{Exporter, assert_exact},
     exporter::Running,
-    files::Scratch,
+    over_every_store,
     scrape::wait_for,
-    workload,
+    store::Store,
+    stores::Kind,
 };
 
 use crate::{messages, of_queue, value};
@@ -20,9 +18,9 @@ use crate::{messages, of_queue, value};
 struct Victim(Child);
 
 impl Victim {
-    fn start(path: &Path) -> Self {
+    fn start(store: &Store) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
-        Self(command.arg(path).stdin(Stdio::null()).spawn().expect("the victim starts"))
+        Self(command.args(store.arguments()).stdin(Stdio::null()).spawn().expect("the victim starts"))
     }
 
     /// SIGKILL: nothing is released, no file is closed properly.
@@ -39,14 +37,15 @@ impl Drop for Victim {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn leases_of_a_killed_runtime_expire_and_grow_old() {
-    let scratch = Scratch::new();
-    let path = scratch.file("store.db");
-    let store = workload::open(&path).await;
-    let exporter = Running::start(&path).await;
+over_every_store!(leases_of_a_killed_runtime_expire_and_grow_old);
 
-    let mut victim = Victim::start(&path);
+async fn leases_of_a_killed_runtime_expire_and_grow_old(kind: Kind) {
+    let fresh = kind.create().await;
+    let store = &fresh.store;
+    let provider = store.provider().await;
+    let exporter = Running::start(store).await;
+
+    let mut victim = Victim::start(store);
     // The sleeping child timer and the empty queue say that every other turn has ended.
     wait_for("a turn and an activity in flight, and nothing else to do", async || {
         let now = exporter.scrape().await;
@@ -58,7 +57,7 @@ async fn leases_of_a_killed_runtime_expire_and_grow_old() {
     })
     .await;
     // For the instance whose turn is running: waits behind it.
-    let client = Client::new(store);
+    let client = Client::new(provider);
     client.raise_event("slow-turn", "Knock", "{}").await.unwrap();
     let blocked = wait_for("a message behind the turn", async || {
         let now = exporter.scrape().await;
@@ -82,7 +81,7 @@ async fn leases_of_a_killed_runtime_expire_and_grow_old() {
         (turn == 1.0 && activity == 1.0).then_some(())
     })
     .await;
-    let expired = assert_exact(&path, &exporter, Exporter::Seasoned).await;
+    let expired = assert_exact(store, &exporter, Exporter::Seasoned).await;
     assert_eq!(messages(&expired, "orchestrator", "ready"), 1.0, "the event behind the turn is free");
     assert_eq!(value(&expired, "duroxide_instance_locks", &[("state", "expired")]), 1.0);
     assert_eq!(value(&expired, "duroxide_queue_ready_instances", &[]), 1.0);

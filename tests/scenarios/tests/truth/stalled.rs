@@ -1,4 +1,4 @@
-//! Two messages that stop the real provider for good, and the metric that tells so.
+//! Messages that stop the real provider for good, and the metric that tells so.
 
 use std::{str::FromStr as _, time::Duration};
 
@@ -10,6 +10,8 @@ use scenarios::{
     compare::{Exporter, assert_exact},
     exporter::Running,
     files::Scratch,
+    over_every_store, sql,
+    stores::Kind,
     workload,
 };
 use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
@@ -90,17 +92,53 @@ async fn an_unreadable_work_item_stalls_all_activities_and_is_undecodable() {
     exporter.stop().await;
 }
 
+/// Postgres decodes the messages of a turn itself, and has no text that holds a NUL.
+async fn an_escaped_nul_stalls_all_orchestrations_of_postgres_and_is_undecodable(kind: Kind) {
+    let fresh = kind.create().await;
+    let store = &fresh.store;
+    let provider = store.provider().await;
+    let client = Client::new(provider.clone());
+    client.enqueue_event("stalls", "inbox", "nul \0 inside").await.unwrap();
+    client.start_orchestration("behind", "Hello", "x").await.unwrap();
+
+    let exporter = Running::start(store).await;
+    for _ in 0..OFTEN {
+        let fetched = provider.fetch_orchestration_item(LEASE, Duration::ZERO, None).await;
+        assert!(fetched.is_err(), "the provider handed out {fetched:?}: the escaped NUL does not stall it");
+    }
+    let stalled = assert_exact(store, &exporter, Exporter::Fresh).await;
+    assert_eq!(of_queue(&stalled, "duroxide_queue_undecodable_messages", "orchestrator"), 1.0);
+    assert_eq!(of_queue(&stalled, "duroxide_queue_fetchable_messages", "orchestrator"), 2.0);
+
+    sql::execute(store, "DELETE FROM orchestrator_queue WHERE instance_id = 'stalls'").await;
+    let fetched = provider.fetch_orchestration_item(LEASE, Duration::ZERO, None).await.unwrap();
+    assert_eq!(fetched.expect("no longer stalled").0.instance, "behind");
+    let free = assert_exact(store, &exporter, Exporter::Seasoned).await;
+    assert_eq!(of_queue(&free, "duroxide_queue_undecodable_messages", "orchestrator"), 0.0);
+    exporter.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_stalled_by_thousands_of_orphans_is_still_read() {
-    let scratch = Scratch::new();
-    let path = scratch.file("store.db");
-    let _store = workload::open(&path).await;
+async fn an_escaped_nul_stalls_duroxide_pg() {
+    an_escaped_nul_stalls_all_orchestrations_of_postgres_and_is_undecodable(Kind::DuroxidePg).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_escaped_nul_stalls_duroxide_pg_opt() {
+    an_escaped_nul_stalls_all_orchestrations_of_postgres_and_is_undecodable(Kind::DuroxidePgOpt).await;
+}
+
+over_every_store!(a_store_stalled_by_thousands_of_orphans_is_still_read);
+
+async fn a_store_stalled_by_thousands_of_orphans_is_still_read(kind: Kind) {
+    let fresh = kind.create().await;
+    let store = &fresh.store;
     // For one instance that nobody started: were each compared with all others, no poll would ever end.
     let orphans = r#"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
         INSERT INTO orchestrator_queue (instance_id, work_item, visible_at)
-        SELECT 'nobody', '{"ExternalRaised":{"instance":"nobody","name":"Approval","data":"' || i || '"}}', 1000 FROM n"#;
-    scenarios::sql::execute(&path, orphans).await;
-    let exporter = Running::start(&path).await;
+        SELECT 'nobody', '{"ExternalRaised":{"instance":"nobody","name":"Approval","data":"' || i || '"}}', MOMENT(1000) FROM n"#;
+    scenarios::sql::execute(store, orphans).await;
+    let exporter = Running::start(store).await;
     let series = exporter.fresh_scrape().await;
     assert_eq!(of_queue(&series, "duroxide_queue_orphan_messages", "orchestrator"), 50_000.0);
     exporter.stop().await;

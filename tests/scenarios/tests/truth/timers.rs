@@ -4,30 +4,31 @@ use duroxide::Client;
 use scenarios::{
     compare::{Exporter, assert_exact},
     exporter::Running,
-    files::Scratch,
-    recount,
+    over_every_store, recount,
     scrape::wait_for,
+    stores::Kind,
     workload,
 };
 
 use crate::{messages, of_queue, value};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sleeping_timer_is_neither_ready_nor_old() {
-    let scratch = Scratch::new();
-    let path = scratch.file("store.db");
-    let store = workload::open(&path).await;
-    let runtime = workload::start_runtime(store.clone()).await;
-    Client::new(store).start_orchestration("sleeper", "Timer", "3600000").await.unwrap();
+over_every_store!(a_sleeping_timer_is_neither_ready_nor_old);
+
+async fn a_sleeping_timer_is_neither_ready_nor_old(kind: Kind) {
+    let fresh = kind.create().await;
+    let store = &fresh.store;
+    let provider = store.provider().await;
+    let runtime = workload::start_runtime(provider.clone()).await;
+    Client::new(provider).start_orchestration("sleeper", "Timer", "3600000").await.unwrap();
     wait_for("the timer", async || {
-        let rows = recount::raw(&path).await.ok()?;
+        let rows = recount::raw(store).await.ok()?;
         let timers = rows.orchestrator.iter().filter(|row| row.work_item.contains("TimerFired")).count();
         (timers == 1 && rows.orchestrator.len() == 1 && rows.locks.is_empty()).then_some(())
     })
     .await;
 
-    let exporter = Running::start(&path).await;
-    let now = assert_exact(&path, &exporter, Exporter::Fresh).await;
+    let exporter = Running::start(store).await;
+    let now = assert_exact(store, &exporter, Exporter::Fresh).await;
     assert_eq!(messages(&now, "timer", "delayed"), 1.0);
     assert_eq!(messages(&now, "orchestrator", "delayed"), 0.0, "a timer is in the timer queue only");
     for queue in ["orchestrator", "timer"] {

@@ -47,8 +47,9 @@ fn filters(subject: &Subject) -> Vec<InstanceFilter> {
     let mut times: Vec<_> = truth.instances.iter().filter_map(|instance| instance.created_ms).collect();
     times.sort_unstable();
     times.dedup();
-    let windows: Vec<_> = times
-        .iter()
+    // On Postgres nearly every instance has a time of its own.
+    let some = times.iter().step_by(1 + times.len() / 16);
+    let windows: Vec<_> = some
         .flat_map(|time| {
             [(Some(*time), None), (None, Some(*time)), (Some(time + 1), None), (Some(*time), Some(time + 1))]
         })
