@@ -73,12 +73,17 @@ impl Dump {
                 .fetch_all(&mut connection)
                 .await
                 .expect("its columns");
-            let select = format!("SELECT {}::text, t::text FROM {table} AS t", owner(&columns));
+            // Activities of duroxide-pg-opt belong to the instance that is told in them.
+            let inside = owner(&columns) == "NULL" && columns.iter().any(|column| column == "work_item");
+            let owner = if inside { "work_item" } else { owner(&columns) };
+            let select = format!("SELECT {owner}::text, t::text FROM {table} AS t");
             let rows = sqlx::query(&select).fetch_all(&mut connection).await.expect("its rows");
-            dump.insert(
-                table,
-                sorted(rows.iter().map(|row| Line { instance: row.get(0), values: row.get(1) })),
-            );
+            let lines = rows.iter().map(|row| {
+                let owner: Option<String> = row.get(0);
+                let instance = if inside { owner.and_then(|item| executed_for(&item)) } else { owner };
+                Line { instance, values: row.get(1) }
+            });
+            dump.insert(table, sorted(lines));
         }
         connection.close().await.expect("the connection closes");
         Self(dump)
@@ -129,6 +134,12 @@ impl Dump {
 /// The column that tells whose a row is.
 fn owner(columns: &[String]) -> &'static str {
     if columns.iter().any(|column| column == "instance_id") { "instance_id" } else { "NULL" }
+}
+
+/// The instance in the work item of an activity.
+fn executed_for(work_item: &str) -> Option<String> {
+    let item: serde_json::Value = serde_json::from_str(work_item).ok()?;
+    item["ActivityExecute"]["instance"].as_str().map(ToOwned::to_owned)
 }
 
 fn sorted(lines: impl Iterator<Item = Line>) -> Vec<Line> {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::{
     sql::{self, Connection},
+    store::Store,
     workload,
 };
 
@@ -21,6 +22,13 @@ pub async fn create(path: &Path, n: u64) {
     if let Connection::Sqlite(connection) = &mut connection {
         assert!(sql::checkpoint(connection).await, "nobody else is there");
     }
+    connection.close().await;
+}
+
+/// Fills a store that is there with the same.
+pub async fn fill(store: &Store, n: u64) {
+    let mut connection = store.connect().await;
+    add(&mut connection, 1, n).await;
     connection.close().await;
 }
 

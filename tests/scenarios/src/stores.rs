@@ -8,6 +8,7 @@ use std::sync::{
 use cluster::Server;
 
 use crate::{
+    disk,
     files::Scratch,
     sql,
     store::{By, Postgres, Store},
@@ -87,6 +88,25 @@ impl Kind {
 }
 
 impl Fresh {
+    /// Another store with the same rows. Whoever has this one open loses the connection for a moment, where that is
+    /// needed.
+    pub async fn copy(&self) -> Self {
+        match &self.store {
+            Store::Sqlite(path) => {
+                let scratch = Scratch::new();
+                let copy = scratch.file("store.db");
+                disk::copy_at_rest(path, &copy).await;
+                Self { store: Store::Sqlite(copy), _scratch: Some(scratch) }
+            }
+            Store::Postgres(store) => {
+                let original = store.name().to_owned();
+                let database = tokio::task::spawn_blocking(move || copy(Server::shared(), &original)).await;
+                let copy = Postgres { database: database.expect("a database"), ..store.clone() };
+                Self { store: Store::Postgres(copy), _scratch: None }
+            }
+        }
+    }
+
     /// The same store on the standby that all tests of this process share, once that shows everything.
     pub fn on_standby(&self) -> Store {
         let Store::Postgres(postgres) = &self.store else { panic!("files have no standby") };
@@ -104,18 +124,41 @@ fn standby() -> &'static Server {
 
 /// URL of a new database. Its texts sort as people of some language sort them, not as bytes.
 fn database(server: &Server) -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(1);
-    let name = format!("scenario_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let name = new_name();
     let language = "template template0 locale_provider icu icu_locale 'en-US'";
     server.psql("postgres", &format!("create database {name} {language}"));
     server.url(&name)
 }
 
+/// URL of a new database with everything that is in another. Nobody may be connected to that one meanwhile.
+fn copy(server: &Server, original: &str) -> String {
+    let name = new_name();
+    server.psql(
+        "postgres",
+        &format!(
+            "alter database {original} allow_connections false;
+             select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '{original}';
+             create database {name} template {original};
+             alter database {original} allow_connections true;"
+        ),
+    );
+    server.url(&name)
+}
+
+fn new_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    format!("scenario_{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
 impl Postgres {
+    /// The name of its database.
+    fn name(&self) -> &str {
+        self.database.rsplit('/').next().expect("a name")
+    }
+
     /// The same store on another server, a standby of the first.
     #[must_use]
     pub fn on(&self, standby: &Server) -> Self {
-        let name = self.database.rsplit('/').next().expect("a name");
-        Self { database: standby.url(name), ..self.clone() }
+        Self { database: standby.url(self.name()), ..self.clone() }
     }
 }

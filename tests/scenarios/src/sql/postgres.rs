@@ -22,7 +22,8 @@ pub fn moment(ms: i64) -> String {
 /// What `MOMENT(` stands for. Without a function, which a standby could not create.
 pub(super) const MOMENT: &str = "TIMESTAMPTZ 'epoch' + INTERVAL '1 millisecond' * (";
 
-/// The tables have no default times: the framework always tells them. With these, rows by hand may leave them out
+/// The tables have no default times: the framework always tells them. With these (and one for a column that SQLite has
+/// no more), rows by hand may leave them out
 /// as they may on SQLite.
 pub async fn accept_rows_by_hand(store: &Postgres) {
     let mut connection = connect(store).await;
@@ -39,5 +40,6 @@ pub async fn accept_rows_by_hand(store: &Postgres) {
             "ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT date_trunc('milliseconds', clock_timestamp());"
         );
     }
+    statements += "ALTER TABLE kv_store ALTER COLUMN execution_id SET DEFAULT 1;";
     connection.execute(sqlx::raw_sql(&statements)).await.expect("defaults");
 }

@@ -9,10 +9,18 @@ use std::{
 };
 
 use duroxide::Client;
-use duroxide_exporter::ManagementAPI as _;
-use scenarios::{content, dump::Dump, files::Scratch, scrape::wait_for, truth::Truth, workload};
+use duroxide_exporter::ManagementAPI;
+use scenarios::{
+    content,
+    dump::Dump,
+    over_every_store,
+    scrape::wait_for,
+    stores::{Fresh, Kind},
+    truth::Truth,
+    workload,
+};
 
-use crate::model::before;
+use crate::{model::before, ways::ways};
 
 const IDS: [&str; 3] = ["again-1", "again-2", "again-3"];
 
@@ -21,17 +29,24 @@ const LIVES: u32 = 6;
 
 const FOR_EVER: i64 = 4_102_444_800_000;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_started_again_is_neither_lost_nor_half_deleted() {
-    let scratch = Scratch::new();
-    let path = scratch.file("store.db");
-    let store = workload::open(&path).await;
-    let runtime = workload::start_runtime_with(store.clone(), content::orchestrations()).await;
-    let client = Client::new(store.clone());
+over_every_store!(what_is_started_again_is_neither_lost_nor_half_deleted);
+
+async fn what_is_started_again_is_neither_lost_nor_half_deleted(kind: Kind) {
+    for way in 0..2 {
+        let fresh = kind.create().await;
+        purged_while_it_is_started_again(&fresh, &*ways(&fresh.store).await[way]).await;
+    }
+}
+
+async fn purged_while_it_is_started_again(fresh: &Fresh, api: &dyn ManagementAPI) {
+    let store = &fresh.store;
+    let provider = store.provider().await;
+    let runtime = workload::start_runtime_with(provider.clone(), content::orchestrations()).await;
+    let client = Client::new(provider);
     // Never ends, and has a child that has ended.
     client.start_orchestration("half", "Half", "x").await.unwrap();
     wait_for("the end of its child", async || {
-        let truth = Truth::read(&path).await;
+        let truth = Truth::read(store).await;
         let child = truth.children("half").first().copied()?.clone();
         (truth.current(&child)?.status == "Completed").then_some(())
     })
@@ -41,7 +56,7 @@ async fn what_is_started_again_is_neither_lost_nor_half_deleted() {
     let done = AtomicBool::new(false);
     let purge = async {
         while !done.load(Ordering::SeqCst) {
-            let report = store.purge_completed(before(FOR_EVER)).await.expect("a purge");
+            let report = api.purge_completed(before(FOR_EVER)).await.expect("a purge");
             assert_eq!(report.failures, Vec::<String>::new());
             let members: BTreeSet<_> = report.instances.iter().cloned().collect();
             for id in IDS.iter().filter(|id| members.contains(**id)) {
@@ -73,11 +88,11 @@ async fn what_is_started_again_is_neither_lost_nor_half_deleted() {
 
     let gone: BTreeSet<_> = IDS.iter().flat_map(|id| [(*id).to_owned(), format!("{id}::sub::2")]).collect();
     assert_eq!(
-        Dump::read(&path).await.tables_of(&gone),
+        Dump::read(store).await.tables_of(&gone),
         BTreeSet::new(),
         "nothing is left of those that are gone"
     );
-    let truth = Truth::read(&path).await;
+    let truth = Truth::read(store).await;
     assert_eq!(truth.tree("half").len(), 2);
     assert_eq!(truth.instances.len(), 2);
 }

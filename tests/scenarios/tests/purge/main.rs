@@ -15,3 +15,4 @@ mod killed;
 mod model;
 mod random;
 mod trees;
+mod ways;

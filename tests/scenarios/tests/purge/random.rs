@@ -1,8 +1,8 @@
 //! Random trees with random states and times.
 
-use std::{cell::RefCell, fmt::Write as _, path::PathBuf, sync::Arc};
+use std::{cell::RefCell, fmt::Write as _, sync::Arc};
 
-use duroxide::providers::sqlite::SqliteProvider;
+use duroxide_exporter::ManagementAPI;
 use proptest::{
     collection::vec,
     option,
@@ -10,9 +10,12 @@ use proptest::{
     sample::select,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use scenarios::{files::Scratch, sql, workload};
+use scenarios::{
+    sql,
+    stores::{Fresh, Kind},
+};
 
-use crate::model::purge_and_compare;
+use crate::{model::purge_and_compare, ways::ways};
 
 const CASES: u32 = 40;
 
@@ -59,7 +62,7 @@ fn rows(instances: &[Instance]) -> String {
                 (true, Some(status)) => (status, instance.completed),
                 (true, None) => continue,
             };
-            let completed = completed.map_or("NULL".to_owned(), |time| time.to_string());
+            let completed = completed.map_or("NULL".to_owned(), |time| format!("MOMENT({time})"));
             let _ = write!(
                 sql,
                 "INSERT INTO executions (instance_id, execution_id, status, completed_at) VALUES ('i-{n}', {execution}, '{status}', {completed});
@@ -71,29 +74,44 @@ fn rows(instances: &[Instance]) -> String {
 }
 
 struct Bench {
-    provider: Arc<SqliteProvider>,
-    path: PathBuf,
-    _scratch: Scratch,
+    fresh: Fresh,
+    ways: [Arc<dyn ManagementAPI>; 2],
+    cases: usize,
     deleted: usize,
     kept: u64,
 }
 
 impl Bench {
     async fn check(&mut self, instances: &[Instance], older_than: i64) {
-        sql::execute(&self.path, &rows(instances)).await;
-        let model = purge_and_compare("random trees", &self.path, &*self.provider, older_than).await;
+        sql::execute(&self.fresh.store, &rows(instances)).await;
+        self.cases += 1;
+        let way = &self.ways[self.cases % 2];
+        let model = purge_and_compare("random trees", &self.fresh.store, &**way, older_than).await;
         self.deleted += model.doomed.iter().filter(|tree| tree.len() > 1).count();
         self.kept += model.kept;
     }
 }
 
 #[test]
-fn random_trees_are_purged_as_the_model_says() {
+fn random_trees_of_sqlite_are_purged_as_the_model_says() {
+    random_trees_are_purged_as_the_model_says(Kind::Sqlite);
+}
+
+#[test]
+fn random_trees_of_duroxide_pg_are_purged_as_the_model_says() {
+    random_trees_are_purged_as_the_model_says(Kind::DuroxidePg);
+}
+
+#[test]
+fn random_trees_of_duroxide_pg_opt_are_purged_as_the_model_says() {
+    random_trees_are_purged_as_the_model_says(Kind::DuroxidePgOpt);
+}
+
+fn random_trees_are_purged_as_the_model_says(kind: Kind) {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let bench = RefCell::new(tokio.block_on(async {
-        let scratch = Scratch::new();
-        let path = scratch.file("store.db");
-        Bench { provider: workload::open(&path).await, path, _scratch: scratch, deleted: 0, kept: 0 }
+        let fresh = kind.create().await;
+        Bench { ways: ways(&fresh.store).await, fresh, cases: 0, deleted: 0, kept: 0 }
     }));
     let config =
         Config { cases: CASES, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };

@@ -1,24 +1,25 @@
 //! Trees that a real runtime made, some of them stopped in the middle.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::collections::BTreeSet;
 
-use duroxide::{
-    Client,
-    providers::{Provider, sqlite::SqliteProvider},
-};
-use duroxide_exporter::{ManagementAPI, ManagementError, ProviderManagement, connect};
+use duroxide::Client;
+use duroxide_exporter::{ManagementAPI, ManagementError, connect};
 use scenarios::{
-    content, disk,
+    content,
     dump::Dump,
-    files::Scratch,
-    recount,
+    over_every_store, recount,
     scrape::{PATIENCE, wait_for},
     sql,
+    store::{By, Postgres, Store},
+    stores::{Fresh, Kind},
     truth::Truth,
     workload,
 };
 
-use crate::model::{Model, before, purge_and_compare};
+use crate::{
+    model::{Model, before, purge_and_compare},
+    ways::ways,
+};
 
 /// Trees of one parent and one child, by what becomes of them.
 const PAIRS: [&str; 8] = [
@@ -33,10 +34,12 @@ const PAIRS: [&str; 8] = [
 ];
 
 /// A tree of each kind; nothing is queued, no runtime is at work.
-async fn fill(path: &Path) -> Arc<SqliteProvider> {
-    let store = workload::open(path).await;
-    let runtime = workload::start_runtime_with(store.clone(), content::orchestrations()).await;
-    let client = Client::new(store.clone());
+async fn filled(kind: Kind) -> Fresh {
+    let fresh = kind.create().await;
+    let store = &fresh.store;
+    let provider = store.provider().await;
+    let runtime = workload::start_runtime_with(provider.clone(), content::orchestrations()).await;
+    let client = Client::new(provider);
     let pairs = PAIRS.map(|id| (id, "Above"));
     let others = [
         ("three-levels", "Three"),
@@ -57,7 +60,7 @@ async fn fill(path: &Path) -> Arc<SqliteProvider> {
     }
     client.start_orchestration("half", "Half", "x").await.unwrap();
     wait_for("the child of cancelled", async || {
-        let children = Truth::read(path).await;
+        let children = Truth::read(store).await;
         (children.children("cancelled").len() + children.children("runs").len() == 2).then_some(())
     })
     .await;
@@ -70,7 +73,7 @@ async fn fill(path: &Path) -> Arc<SqliteProvider> {
     }
     // Children are told of the end of their parents by a message.
     wait_for("the end of the children, and of the first half", async || {
-        let truth = Truth::read(path).await;
+        let truth = Truth::read(store).await;
         let runs = |id: &str| {
             truth
                 .tree(id)
@@ -84,15 +87,15 @@ async fn fill(path: &Path) -> Arc<SqliteProvider> {
     })
     .await;
     runtime.shutdown(Some(0)).await;
-    stop_in_the_middle(path).await;
-    store
+    stop_in_the_middle(store).await;
+    fresh
 }
 
 /// States that last a moment, made to last.
-async fn stop_in_the_middle(path: &Path) {
+async fn stop_in_the_middle(store: &Store) {
     let late = recount::now_ms() + 86_400_000;
     let running = "status = 'Running', output = NULL, completed_at = NULL";
-    let deepest = Truth::read(path).await.children("three-levels-one-runs-named")[0].id.clone();
+    let deepest = Truth::read(store).await.children("three-levels-one-runs-named")[0].id.clone();
     let change = |id: &str, what: &str| format!("UPDATE executions SET {what} WHERE instance_id = '{id}';");
     let mut changes = String::new();
     for (id, what) in [
@@ -100,33 +103,43 @@ async fn stop_in_the_middle(path: &Path) {
         ("child-continues::sub::2", "status = 'ContinuedAsNew'"),
         ("continuing", "status = 'ContinuedAsNew'"),
         ("parent-runs", running),
-        ("child-ends-late::sub::2", &format!("completed_at = {late}")),
-        ("parent-ends-late", &format!("completed_at = {late}")),
+        ("child-ends-late::sub::2", &format!("completed_at = MOMENT({late})")),
+        ("parent-ends-late", &format!("completed_at = MOMENT({late})")),
         ("child-failed::sub::2", "status = 'Failed'"),
         (&deepest, running),
     ] {
         changes += &change(id, what);
     }
+    let opt = matches!(store, Store::Postgres(Postgres { by: By::DuroxidePgOpt, .. }));
     changes += "DELETE FROM executions WHERE instance_id = 'child-without-execution::sub::2';";
     // Something in every table, of one who goes and of one who stays.
     for id in ["whole", "half"] {
+        let activity = if opt {
+            // Whose it is is told inside alone.
+            format!(
+                r#"(work_item, visible_at) VALUES ('{{"ActivityExecute":{{"instance":"{id}","execution_id":1,"id":2,"name":"lost","input":""}}}}',"#
+            )
+        } else {
+            format!(
+                "(instance_id, execution_id, activity_id, work_item, visible_at) VALUES ('{id}', 1, 2, 'lost',"
+            )
+        };
         changes += &format!(
-            "INSERT INTO orchestrator_queue (instance_id, work_item, visible_at) VALUES ('{id}', 'late', 4102444800000);
-             INSERT INTO worker_queue (instance_id, execution_id, activity_id, work_item, visible_at) VALUES ('{id}', 1, 2, 'lost', 4102444800000);
-             INSERT INTO instance_locks (instance_id, lock_token, locked_until, locked_at) VALUES ('{id}', 'old', 1, 1);
+            "INSERT INTO orchestrator_queue (instance_id, work_item, visible_at) VALUES ('{id}', 'late', MOMENT(4102444800000));
+             INSERT INTO worker_queue {activity} MOMENT(4102444800000));
+             INSERT INTO instance_locks (instance_id, lock_token, locked_until, locked_at) VALUES ('{id}', 'old-{id}', 1, 1);
              INSERT INTO kv_store (instance_id, key, value, last_updated_at_ms) VALUES ('{id}', 'k', 'v', 1);
              INSERT INTO kv_delta (instance_id, key, value, last_updated_at_ms) VALUES ('{id}', 'k', 'v', 1);"
         );
     }
-    sql::execute(path, &changes).await;
+    sql::execute(store, &changes).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ended_trees_are_deleted_and_nothing_else() {
-    let scratch = Scratch::new();
-    let original = scratch.file("original.db");
-    let store = fill(&original).await;
-    let truth = Truth::read(&original).await;
+over_every_store!(ended_trees_are_deleted_and_nothing_else, no_more_trees_than_asked_for_are_deleted);
+
+async fn ended_trees_are_deleted_and_nothing_else(kind: Kind) {
+    let original = filled(kind).await;
+    let truth = Truth::read(&original.store).await;
     let tomorrow = recount::now_ms() + 3_600_000;
     assert_trees(&Model::of(&truth, tomorrow));
     let tables = [
@@ -139,7 +152,7 @@ async fn ended_trees_are_deleted_and_nothing_else() {
         "orchestrator_queue",
         "worker_queue",
     ];
-    let dump = Dump::read(&original).await;
+    let dump = Dump::read(&original.store).await;
     for id in ["whole", "half"] {
         let found = dump.tables_of(&BTreeSet::from([id.to_owned()]));
         assert_eq!(found, BTreeSet::from(tables), "{id}");
@@ -153,17 +166,13 @@ async fn ended_trees_are_deleted_and_nothing_else() {
     let some = moments.iter().step_by(1 + moments.len() / 6).copied();
     let mut sizes = BTreeSet::new();
     for (n, older_than) in some.chain([0, i64::MIN, tomorrow, i64::MAX]).enumerate() {
-        let path = scratch.file(&format!("copy-{n}.db"));
-        disk::copy_at_rest(&original, &path).await;
-        let copy = workload::open(&path).await;
-        let through = ProviderManagement::new(copy.clone() as Arc<dyn Provider>);
-        let api: &dyn ManagementAPI = if n % 2 == 0 { &*copy } else { &through };
-        let model = purge_and_compare(&format!("older than {older_than}"), &path, api, older_than).await;
+        let copy = original.copy().await;
+        let way = &ways(&copy.store).await[n % 2];
+        let what = format!("older than {older_than}");
+        let model = purge_and_compare(&what, &copy.store, &**way, older_than).await;
         sizes.insert(model.doomed.len());
-        copy.get_pool().close().await;
     }
     assert!(sizes.len() > 3, "all moments are the same: {sizes:?}");
-    drop(store);
 }
 
 /// The model says what a person would.
@@ -214,26 +223,30 @@ fn assert_trees(model: &Model) {
     assert!(!detached.contains("detached-from-detach"), "it is a root of its own");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_more_trees_than_asked_for_are_deleted() {
-    let scratch = Scratch::new();
-    let path = scratch.file("store.db");
-    let store = fill(&path).await;
+async fn no_more_trees_than_asked_for_are_deleted(kind: Kind) {
+    let original = filled(kind).await;
+    for way in 0..2 {
+        let copy = original.copy().await;
+        three_at_a_time(&copy.store, &*ways(&copy.store).await[way]).await;
+    }
+}
+
+async fn three_at_a_time(store: &Store, api: &dyn ManagementAPI) {
     let tomorrow = recount::now_ms() + 3_600_000;
-    let was = Dump::read(&path).await;
-    let model = Model::of(&Truth::read(&path).await, tomorrow);
+    let was = Dump::read(store).await;
+    let model = Model::of(&Truth::read(store).await, tomorrow);
     assert!(model.trees() > 7);
 
-    let none = store.purge_completed(before(tomorrow).max_trees(0)).await.unwrap();
+    let none = api.purge_completed(before(tomorrow).max_trees(0)).await.unwrap();
     assert_eq!((none.trees_deleted, none.instances.len()), (0, 0));
-    let dry = store.purge_completed(before(tomorrow).max_trees(3).dry_run()).await.unwrap();
+    let dry = api.purge_completed(before(tomorrow).max_trees(3).dry_run()).await.unwrap();
     assert_eq!(dry.trees_deleted, 3);
-    assert!(was.differences(&Dump::read(&path).await).is_empty());
+    assert!(was.differences(&Dump::read(store).await).is_empty());
 
     let mut deleted = BTreeSet::new();
     let mut trees = 0;
     for _ in 0..100 {
-        let report = store.purge_completed(before(tomorrow).max_trees(3)).await.unwrap();
+        let report = api.purge_completed(before(tomorrow).max_trees(3)).await.unwrap();
         assert_eq!(report.failures, Vec::<String>::new());
         assert_eq!(report.trees_deleted, (model.trees() - trees).min(3));
         if trees == 0 {
@@ -241,7 +254,7 @@ async fn no_more_trees_than_asked_for_are_deleted() {
         }
         deleted.extend(report.instances);
         trees += report.trees_deleted;
-        let left = was.without(&deleted).differences(&Dump::read(&path).await);
+        let left = was.without(&deleted).differences(&Dump::read(store).await);
         assert!(left.is_empty(), "{left}");
         if report.trees_deleted == 0 {
             break;
@@ -252,10 +265,9 @@ async fn no_more_trees_than_asked_for_are_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_only_read_is_not_purged() {
-    let scratch = Scratch::new();
-    let path = scratch.file("store.db");
-    let _store = fill(&path).await;
-    let was = Dump::read(&path).await;
+    let fresh = filled(Kind::Sqlite).await;
+    let Store::Sqlite(path) = &fresh.store else { panic!("a file") };
+    let was = Dump::read(path).await;
     for replica in ["", "?replica=true", "?replica=false"] {
         let api = connect(&format!("sqlite:{}{replica}", path.display())).unwrap();
         for request in [before(i64::MAX), before(i64::MAX).dry_run()] {
@@ -263,5 +275,5 @@ async fn a_store_that_is_only_read_is_not_purged() {
             assert!(matches!(answer, Err(ManagementError::ReadOnly { .. })), "{replica}: {answer:?}");
         }
     }
-    assert!(was.differences(&Dump::read(&path).await).is_empty());
+    assert!(was.differences(&Dump::read(path).await).is_empty());
 }
