@@ -1,7 +1,8 @@
-//! What all databases share: how a store is read whoever asks and what may go wrong (`reading`, `failure`), how much an
+//! What all databases share: how a store is read whoever asks and what may go wrong (`reading`, `failure`, `answers`), how much an
 //! answer may cost and where a list goes on (`budget`, `keys`), what answers are made of (`look`, `events`, `group`),
 //! and what names and searched texts become (`names`, `needle`). No SQL.
 
+pub(in crate::store) mod answers;
 pub(in crate::store) mod budget;
 pub(in crate::store) mod events;
 pub(in crate::store) mod failure;

@@ -61,7 +61,7 @@ pub(super) async fn depths(snapshot: &mut Snapshot) -> Answer<QueueDepths> {
 }
 
 /// How old a standby's data is.
-pub(super) fn age(snapshot: &Snapshot) -> Answer<Option<Duration>> {
+pub(super) async fn age(snapshot: &mut Snapshot) -> Answer<Option<Duration>> {
     let replication = snapshot.moment.replication.as_ref();
     Ok(replication
         .map(|replication| Duration::from_millis(u64::try_from(replication.behind_ms).unwrap_or(0))))
