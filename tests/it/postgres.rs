@@ -1,0 +1,14 @@
+//! Stores on real PostgreSQL servers, read by the real command line and through the library: who gets in and how, what
+//! is told of rights and schemas, and what is served while a server is gone. (What the numbers mean is tried with the
+//! real framework, in `tests/scenarios`.)
+
+/// The exporter's program, asked once or serving.
+mod exporter;
+/// Nothing is written.
+mod read_only;
+/// What a role lacks, and the GRANTs that give it.
+mod rights;
+/// Schemas that are missing, elsewhere, older, newer, or none.
+mod schemas;
+/// A store, made by plain SQL.
+mod store;
