@@ -4,6 +4,8 @@
 
 /// The exporter's program, asked once or serving.
 mod exporter;
+/// Servers that end, stand still, refuse or are locked while they are polled.
+mod outages;
 /// Nothing is written.
 mod read_only;
 /// What a role lacks, and the GRANTs that give it.

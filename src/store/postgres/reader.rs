@@ -17,7 +17,8 @@ use crate::store::url::PostgresUrl;
 /// What the server interrupts is over by then; a server that does not even do that is given up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Readers wait for no other lock than that of a schema change, and for that one not long.
+/// Readers wait for no other lock than that of a schema change, and for that one not long: half of the time they have at
+/// most, so that it is the lock that is told, not the time.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads one store, one read at a time, over one connection.
@@ -139,7 +140,7 @@ impl Reader {
     ) -> Result<(Schema, Moment, i64), Failure> {
         let server = Server::ask(connection).await?;
         let left = deadline.saturating_duration_since(Instant::now()).as_millis().max(1);
-        let lock = LOCK_TIMEOUT.as_millis().min(left);
+        let lock = LOCK_TIMEOUT.as_millis().min(left / 2).max(1);
         let idle = left + 2 * GRACE.as_millis();
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
