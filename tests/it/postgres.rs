@@ -4,6 +4,8 @@
 
 /// The exporter's program, asked once or serving.
 mod exporter;
+/// Passwords, where they come from, and servers that are none.
+mod logins;
 /// Servers that end, stand still, refuse or are locked while they are polled.
 mod outages;
 /// Nothing is written.
@@ -14,3 +16,5 @@ mod rights;
 mod schemas;
 /// A store, made by plain SQL.
 mod store;
+/// Encryption: every `sslmode`, authorities, names, certificates of clients.
+mod tls;
