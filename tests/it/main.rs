@@ -16,5 +16,8 @@ mod cli;
 mod layering;
 /// Serving while a poll hangs or fails, with management APIs made for it.
 mod liveness;
+/// Stores on real PostgreSQL servers.
+#[cfg(all(unix, feature = "postgres"))]
+mod postgres;
 /// What the exporter links, with and without its features.
 mod tree;

@@ -1,9 +1,23 @@
 //! What Postgres' error codes mean. https://www.postgresql.org/docs/current/errcodes-appendix.html
 
+use std::io::ErrorKind;
+
 use sqlx::postgres::PgDatabaseError;
 
 use crate::labels::FailureReason;
 use crate::store::database::failure::Failure;
+
+/// For those who cannot log in.
+pub(super) const LOGIN: &str = "Check user and password. The password may be in the file that password-file=PATH in the URL names, in PGPASSWORD, or in \
+                                ~/.pgpass; pg_hba.conf decides who may come from where. A client certificate that is demanded is given with \
+                                sslcert=PATH and sslkey=PATH.";
+
+/// For those who do not reach the server.
+pub(super) const ADDRESS: &str = "Check host and port in the URL, and that the server runs and can be reached from here (its listen_addresses, \
+                                  firewalls between).";
+
+const CLOSED: &str = "the connection was closed in the middle: the server ended, a proxy has none behind it, or what listens there is no \
+                      Postgres server";
 
 /// An error that the server reported.
 pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
@@ -14,11 +28,12 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
         "40001" | "40P01" | "25P04" if message.contains("conflict with recovery") => {
             failure(FailureReason::Conflict, "the standby cancelled the read").passing()
         }
-        "28P01" | "28000" => failure(FailureReason::Permission, "the server refuses the login").advise(
-            "Check user and password. The password may be in the file that password-file=PATH in the URL names, in \
-             PGPASSWORD, or in ~/.pgpass; pg_hba.conf decides who may come from where.",
+        "28P01" | "28000" => {
+            failure(FailureReason::Permission, "the server refuses the login").advise(LOGIN)
+        }
+        "42501" => failure(FailureReason::Permission, "the role may not do this").advise(
+            "Let an administrator GRANT what is named; 'duroxide-exporter check' says what reading needs.",
         ),
-        "42501" => failure(FailureReason::Permission, "the role may not read this"),
         "25006" => failure(FailureReason::Permission, "the connection is read-only")
             .advise("Deleting needs a role that may write, on the primary."),
         // Raised by the schema's own procedures, about ids.
@@ -41,12 +56,16 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
             "Raise the limit of the role (ALTER ROLE … CONNECTION LIMIT) or of the server (max_connections); the exporter \
              needs one connection a store, and one more for whoever looks into its instances.",
         ),
-        "57P01" | "57P02" => failure(FailureReason::Unavailable, "the server ended the connection").passing(),
+        "57P01" | "57P02" => failure(FailureReason::Unavailable, "the server ended the connection")
+            .advise("It is being stopped, or somebody ended the session; the exporter goes on trying.")
+            .passing(),
         "57P03" => failure(FailureReason::Unavailable, "the server takes no connections now")
             .advise("It is starting, stopping or recovering; the exporter goes on trying."),
         _ => match code.get(..2) {
-            Some("08") => failure(FailureReason::Unavailable, "the connection failed"),
-            Some("53" | "58") => failure(FailureReason::Unavailable, "the server is in trouble"),
+            Some("08") => failure(FailureReason::Unavailable, "the connection failed").advise(ADDRESS),
+            Some("53" | "58") => {
+                failure(FailureReason::Unavailable, "the server is in trouble").advise("See the server's log.")
+            }
             Some("XX") => failure(FailureReason::Corrupt, "the server reports damage")
                 .advise("See the server's log."),
             // A message of another class may quote what is in a row.
@@ -57,22 +76,36 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
 
 /// An error that is not the server's; `None` when it is none of a connection either.
 pub(in crate::store) fn of_the_connection(error: &sqlx::Error) -> Option<Failure> {
-    let unavailable = |words: String| Some(Failure::new(FailureReason::Unavailable, words));
+    let unavailable = |words: String| Some(Failure::new(FailureReason::Unavailable, words).advise(ADDRESS));
     match error {
         // What rustls refuses comes as an error of reading.
-        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+        sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
             Some(Failure::new(FailureReason::Tls, format!("no encrypted connection: {error}")))
         }
-        sqlx::Error::Io(error) => unavailable(format!("cannot reach the server: {error}")).map(|failure| {
-            failure.advise("Check host and port in the URL, and that the server runs, listens there and lets us through.")
-        }),
+        // How many bytes were expected is of no use to anybody: of a server of something else it is nonsense.
+        sqlx::Error::Io(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
+            ) =>
+        {
+            unavailable(CLOSED.to_owned())
+        }
+        sqlx::Error::Io(error) => unavailable(format!("cannot reach the server: {error}")),
         sqlx::Error::Tls(error) => {
             Some(Failure::new(FailureReason::Tls, format!("no encrypted connection: {error}")))
         }
         sqlx::Error::Configuration(error) => {
             Some(Failure::new(FailureReason::Tls, format!("the connection is not set up well: {error}")))
         }
+        // What the driver makes of no answer at all.
+        sqlx::Error::Protocol(error) if error.contains("SSLRequest: 0x00") => unavailable(CLOSED.to_owned()),
         sqlx::Error::Protocol(error) => {
+            // Behind it is a place in the driver.
+            let error = error.split(" (sqlx").next().unwrap_or_default();
             unavailable(format!("what answers there does not speak as a Postgres server does: {error}"))
         }
         _ => None,

@@ -1,19 +1,28 @@
-//! Making a connection.
+//! Making a connection: as libpq would with the same URL, where the driver does otherwise.
+//!
+//! `settings` makes the driver's settings of a URL, `certificates` looks at the files it names, `passfile` reads the
+//! user's password file.
+
+mod certificates;
+mod passfile;
+mod settings;
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnection, PgSslMode};
 
+use super::{error, rights};
 use crate::labels::FailureReason;
 use crate::store::database::failure::Failure;
 use crate::store::url::PostgresUrl;
-
-/// As the server lists us in `pg_stat_activity`.
-const APPLICATION: &str = "duroxide-exporter";
+use settings::Settings;
 
 /// A server that does not answer this long is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the driver says when it asks for encryption in vain.
+const NO_TLS: &str = "server does not support TLS";
 
 /// Connects, within `limit` at most.
 pub(super) async fn open(url: &PostgresUrl, limit: Duration) -> Result<PgConnection, Failure> {
@@ -23,45 +32,114 @@ pub(super) async fn open(url: &PostgresUrl, limit: Duration) -> Result<PgConnect
         Err(_) => Err(Failure::new(
             FailureReason::Unavailable,
             format!("no connection within {limit:?}: the server does not answer"),
-        )),
+        )
+        .advise(error::ADDRESS)),
     }
 }
 
 async fn connect(url: &PostgresUrl) -> Result<PgConnection, Failure> {
-    let options = options(url).await?;
-    if url.ssl_mode().as_deref() != Some("allow") {
-        return Ok(PgConnection::connect_with(&options).await?);
-    }
-    // As libpq does it: without encryption, and with it where the server insists. (The driver does only the first.)
-    match PgConnection::connect_with(&options.clone().ssl_mode(PgSslMode::Disable)).await {
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("28000") => {
-            Ok(PgConnection::connect_with(&options.ssl_mode(PgSslMode::Require)).await?)
-        }
-        connected => Ok(connected?),
+    let settings = Settings::of(url).await?;
+    let mode = settings.options.get_ssl_mode();
+    // The driver takes `allow` for `disable`, and `prefer` for final.
+    let (first, then) = match mode {
+        PgSslMode::Allow => (PgSslMode::Disable, Some(PgSslMode::Require)),
+        PgSslMode::Prefer => (PgSslMode::Prefer, Some(PgSslMode::Disable)),
+        mode => (mode, None),
+    };
+    let refused = match attempt(&settings, first).await {
+        Ok(connection) => return Ok(connection),
+        Err(refused) => refused,
+    };
+    let Some(then) = then.filter(|_| refused.may_be_for_the_encryption()) else {
+        return Err(refused.explain(&settings));
+    };
+    match attempt(&settings, then).await {
+        Ok(connection) => Ok(connection),
+        Err(again) if again.says_more(mode) => Err(again.explain(&settings)),
+        Err(_) => Err(refused.explain(&settings)),
     }
 }
 
-async fn options(url: &PostgresUrl) -> Result<PgConnectOptions, Failure> {
-    // The driver adds what libpq would: PGPASSWORD and its like, and the user's password file.
-    let mut options = PgConnectOptions::from_url(url.secret())?
-        .application_name(APPLICATION)
-        // A pooler that lends a connection for one transaction does not know these.
-        .extra_float_digits(None)
-        .statement_cache_capacity(0)
-        .disable_statement_logging();
-    if let Some(path) = url.password_file() {
-        let password = tokio::fs::read_to_string(path).await.map_err(|error| {
-            Failure::new(
-                FailureReason::Permission,
-                format!("cannot read the password file {}: {error}", path.display()),
-            )
-            .advise("Create the file, readable for the exporter's user, with the password and nothing else in it.")
-        })?;
-        options = options.password(password.trim_end_matches(['\r', '\n']));
+async fn attempt(settings: &Settings, mode: PgSslMode) -> Result<PgConnection, Refused> {
+    let options = settings.options.clone().ssl_mode(mode);
+    PgConnection::connect_with(&options).await.map_err(|error| Refused {
+        code: error.as_database_error().and_then(|error| Some(error.code()?.into_owned())),
+        words: error.to_string(),
+        failure: error.into(),
+    })
+}
+
+/// An attempt that failed.
+struct Refused {
+    /// The server's, if it was the server.
+    code: Option<String>,
+    words: String,
+    failure: Failure,
+}
+
+impl Refused {
+    fn may_be_for_the_encryption(&self) -> bool {
+        self.failure.reason == FailureReason::Tls || self.code.as_deref() == Some("28000")
     }
-    // As libpq does it: a CA of one's own is there to be used.
-    if url.ssl_mode().as_deref() == Some("require") && url.has_root_certificate() {
-        options = options.ssl_mode(PgSslMode::VerifyCa);
+
+    /// Whether this second refusal tells more than the first.
+    fn says_more(&self, mode: PgSslMode) -> bool {
+        match mode {
+            PgSslMode::Allow => !self.words.contains(NO_TLS),
+            _ => self.code.as_deref() != Some("28000"),
+        }
     }
-    Ok(options)
+
+    /// With what to do about it.
+    fn explain(self, settings: &Settings) -> Failure {
+        let Self { code, words, failure } = self;
+        let options = &settings.options;
+        match (code.as_deref(), &settings.remark) {
+            (Some("28P01" | "28000"), Some(remark)) => failure.advise(format!("{} {remark}", error::LOGIN)),
+            (Some("42501"), _) => {
+                let role = options.get_username();
+                failure.advise(rights::grant_connect(role, options.get_database().unwrap_or(role)))
+            }
+            _ if failure.reason == FailureReason::Tls => match advice(&words, options.get_ssl_mode()) {
+                Some(advice) => failure.advise(advice),
+                None => failure,
+            },
+            _ => failure,
+        }
+    }
+}
+
+/// What to do where no encryption came about.
+fn advice(words: &str, mode: PgSslMode) -> Option<String> {
+    const NAME: &str = "Give the server in the URL by a name that is in the subjectAltName of its certificate (a CN alone \
+                        does not count), or issue a certificate for the name in the URL.";
+    let advice = if words.contains("not valid for name") {
+        match mode {
+            // The driver knows only an older name of this refusal, and so lets none pass.
+            PgSslMode::VerifyCa => {
+                format!("The exporter's verify-ca looks at the name, too, as verify-full does. {NAME}")
+            }
+            _ => NAME.to_owned(),
+        }
+    } else if words.contains("UnknownIssuer") {
+        "Nobody who is trusted has signed the server's certificate: sslrootcert=PATH names the certificate (PEM) of the \
+         authority that has."
+            .to_owned()
+    } else if words.contains("CaUsedAsEndEntity") {
+        "The server shows the certificate of an authority as its own (openssl req -x509 makes such): let that authority sign \
+         one for the server, or use sslmode=require without sslrootcert, which encrypts without knowing with whom."
+            .to_owned()
+    } else if words.contains(NO_TLS) {
+        "The server needs a certificate and ssl = on in postgresql.conf; sslmode=prefer and sslmode=disable do without."
+            .to_owned()
+    } else if words.contains("received corrupt message") {
+        error::ADDRESS.to_owned()
+    } else if words.contains("received fatal alert") {
+        "The server refuses what it is shown: sslcert=PATH has to be a certificate that an authority in its ssl_ca_file has \
+         signed, and sslkey=PATH its key."
+            .to_owned()
+    } else {
+        return None;
+    };
+    Some(advice)
 }

@@ -20,7 +20,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A statement may take this much longer than the whole read: half of the time after which the server is given up.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// Readers wait for no other lock than that of a schema change, and for that one not long.
+/// Readers wait for no other lock than that of a schema change, and for that one not long: half of the time they have at
+/// most, so that it is the lock that is told, not the time.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A policy that hides rows fails a read instead of making its counts wrong; one process of the server is enough for us,
@@ -153,7 +154,7 @@ impl Reader {
     ) -> Result<(Schema, Moment, i64), Failure> {
         let server = Server::ask(connection).await?;
         let left = deadline.saturating_duration_since(Instant::now()).as_millis().max(1);
-        let lock = LOCK_TIMEOUT.as_millis().min(left);
+        let lock = LOCK_TIMEOUT.as_millis().min(left / 2).max(1);
         let idle = left + 2 * GRACE.as_millis();
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \

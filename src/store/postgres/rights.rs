@@ -36,6 +36,11 @@ pub(super) fn grants(role: &str, schema: &str) -> String {
     )
 }
 
+/// For coming in at all.
+pub(super) fn grant_connect(role: &str, database: &str) -> String {
+    format!("Let an administrator run: GRANT CONNECT ON DATABASE {} TO {}", quoted(database), quoted(role))
+}
+
 /// For the throughput counters.
 pub(super) fn grant_sequences(role: &str, schema: &str) -> String {
     format!("GRANT SELECT ON ALL SEQUENCES IN SCHEMA {} TO {}", quoted(schema), quoted(role))

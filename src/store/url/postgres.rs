@@ -106,7 +106,8 @@ impl PostgresUrl {
         self.secret.query_pairs().any(|(name, _)| name == key)
     }
 
-    fn the_option(&self, key: &str) -> Option<String> {
+    /// An option for the driver.
+    pub(in crate::store) fn the_option(&self, key: &str) -> Option<String> {
         self.secret.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
     }
 
@@ -123,17 +124,6 @@ impl PostgresUrl {
     #[cfg(feature = "postgres")]
     pub(in crate::store) fn password_file(&self) -> Option<&PathBuf> {
         self.password_file.as_ref()
-    }
-
-    #[cfg(feature = "postgres")]
-    pub(in crate::store) fn ssl_mode(&self) -> Option<String> {
-        self.the_option("sslmode")
-    }
-
-    /// Whether a CA of one's own is given.
-    #[cfg(feature = "postgres")]
-    pub(in crate::store) fn has_root_certificate(&self) -> bool {
-        self.has_option("sslrootcert")
     }
 }
 

@@ -1,0 +1,20 @@
+//! Stores on real PostgreSQL servers, read by the real command line and through the library: who gets in and how, what
+//! is told of rights and schemas, and what is served while a server is gone. (What the numbers mean is tried with the
+//! real framework, in `tests/scenarios`.)
+
+/// The exporter's program, asked once or serving.
+mod exporter;
+/// Passwords, where they come from, and servers that are none.
+mod logins;
+/// Servers that end, stand still, refuse or are locked while they are polled.
+mod outages;
+/// Nothing is written.
+mod read_only;
+/// What a role lacks, and the GRANTs that give it.
+mod rights;
+/// Schemas that are missing, elsewhere, older, newer, or none.
+mod schemas;
+/// A store, made by plain SQL.
+mod store;
+/// Encryption: every `sslmode`, authorities, names, certificates of clients.
+mod tls;
