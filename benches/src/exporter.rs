@@ -8,20 +8,30 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use crate::cpu;
+
 pub(crate) struct Exporter {
     child: Child,
     pub(crate) address: SocketAddr,
     pub(crate) started: Instant,
 }
 
+/// How many polls the exporter has ended, and how long they took together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Polls {
+    pub(crate) count: f64,
+    pub(crate) seconds: f64,
+}
+
 impl Exporter {
-    pub(crate) fn start(binary: &Path, store: &Path, interval: &str) -> anyhow::Result<Self> {
+    /// `store` is its URL.
+    pub(crate) fn start(binary: &Path, store: &str, interval: &str) -> anyhow::Result<Self> {
         // A free port: taken and given back; nobody else is expected to want it on this machine.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let started = Instant::now();
         let child = Command::new(binary)
             .args(["serve", "--log.level", "error", "--poll-interval", interval])
-            .args(["--store", &format!("bench=sqlite:{}", store.display())])
+            .args(["--store", &format!("bench={store}")])
             .args(["--web.listen-address", &address.to_string()])
             .stdout(Stdio::null())
             .spawn()
@@ -79,17 +89,38 @@ impl Exporter {
     }
 
     /// A line of `/proc/PID/status`, in KiB.
-    pub(crate) fn memory_kib(&self, key: &str) -> anyhow::Result<u64> {
+    pub(crate) fn memory_kib(&self, key: &str) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(key)).context("no such line")?;
         Ok(line.trim_start_matches(':').trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// A value of the scrape.
-    pub(crate) fn value(&self, series: &str) -> anyhow::Result<f64> {
+    /// Seconds of CPU time of the process so far.
+    pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
+        cpu::of_process(self.child.id())
+    }
+
+    pub(crate) fn polls(&self) -> anyhow::Result<Polls> {
         let body = self.scrape()?;
-        let value = body.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        Ok(value.with_context(|| format!("{series} is not there"))?.parse()?)
+        let value = |what: &str| {
+            let series = format!("duroxide_poll_duration_seconds_{what}{{store=\"bench\"}} ");
+            let value = body.lines().find_map(|line| line.strip_prefix(&series));
+            anyhow::Ok(value.with_context(|| format!("{series}is not there"))?.parse::<f64>()?)
+        };
+        Ok(Polls { count: value("count")?, seconds: value("sum")? })
+    }
+
+    /// Waits for the end of the next poll: its duration in seconds. Scrapes rarely, to be no load of its own.
+    pub(crate) async fn next_poll(&self) -> anyhow::Result<f64> {
+        let (before, began) = (self.polls()?, Instant::now());
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let now = self.polls()?;
+            if now.count > before.count {
+                return Ok((now.seconds - before.seconds) / (now.count - before.count));
+            }
+            ensure!(began.elapsed() < Duration::from_secs(300), "no poll for five minutes");
+        }
     }
 }
 

@@ -1,15 +1,31 @@
-//! Measures the exporter from outside, as a process beside a real store: `benches EXPORTER [all|scale|throughput]`.
+//! Measures the exporter from outside, as a process beside a real store: `benches EXPORTER [BENCHMARK [NUMBER]]`.
 //!
 //! Nothing here is a test: absolute figures depend on the machine and are printed, not judged. Comparisons are
 //! ratios of interleaved pairs.
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
+mod cpu;
 mod exporter;
+mod pages;
+mod pairs;
 mod scale;
 mod stats;
+mod store;
 mod throughput;
 
 use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use store::{Driver, Place, Servers};
+
+const BENCHMARKS: [&str; 6] = [
+    "scale",
+    "throughput",
+    "scale-postgres",
+    "throughput-postgres",
+    "throughput-postgres-opt",
+    "throughput-standby",
+];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -17,17 +33,35 @@ async fn main() -> anyhow::Result<()> {
     tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::default())?;
     let mut arguments = std::env::args().skip(1);
     let binary: PathBuf = arguments.next().map(Into::into).unwrap_or_default();
-    anyhow::ensure!(
-        binary.is_file(),
-        "usage: benches EXPORTER-BINARY [all|scale|throughput]; see benches/run"
-    );
+    let usage =
+        format!("usage: benches EXPORTER-BINARY [all|{}] [NUMBER]; see benches/run", BENCHMARKS.join("|"));
+    ensure!(binary.is_file(), "{usage}");
     let what = arguments.next().unwrap_or_else(|| "all".to_owned());
-    anyhow::ensure!(["all", "scale", "throughput"].contains(&what.as_str()), "unknown benchmark {what:?}");
-    if what != "throughput" {
-        scale::run(&binary).await?;
-    }
-    if what != "scale" {
-        throughput::run(&binary).await?;
+    ensure!(what == "all" || BENCHMARKS.contains(&what.as_str()), "unknown benchmark {what:?}; {usage}");
+    let number = arguments.next().map(|number| number.parse::<u32>()).transpose();
+    let number = number.with_context(|| format!("NUMBER is a number; {usage}"))?;
+    ensure!(what != "all" || number.is_none(), "a number is for one benchmark; {usage}");
+    ensure!(arguments.next().is_none(), "that is one argument too many; {usage}");
+
+    for name in BENCHMARKS.into_iter().filter(|name| what == "all" || what == *name) {
+        let place = place(name)?;
+        println!("{name}: {}", place.describe());
+        if name.starts_with("scale") {
+            scale::run(&binary, &place, number.unwrap_or(200_000)).await?;
+        } else {
+            throughput::run(&binary, &place, number.unwrap_or(15)).await?;
+        }
     }
     Ok(())
+}
+
+/// Where a benchmark makes its stores.
+fn place(benchmark: &str) -> anyhow::Result<Place> {
+    let (driver, with_standby) = match benchmark {
+        "scale" | "throughput" => return Ok(Place::Sqlite),
+        "throughput-postgres-opt" => (Driver::DuroxidePgOpt, false),
+        "throughput-standby" => (Driver::DuroxidePg, true),
+        _ => (Driver::DuroxidePg, false),
+    };
+    Ok(Place::Postgres(Box::new(Servers::start(driver, with_standby)?)))
 }

@@ -1,4 +1,6 @@
-//! Medians, and the interval of a mean ratio.
+//! Medians, and the interval of a mean.
+
+use std::fmt;
 
 /// The value at `share` (0 to 1) of the sorted values; 0 for none.
 pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
@@ -13,11 +15,31 @@ pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.get(index).copied().unwrap_or(0.0)
 }
 
-/// Mean and half width of its 95 % interval, with the normal quantile widened for about 15 values (Student's t).
-#[expect(clippy::cast_precision_loss, reason = "a few dozen values")]
-pub(crate) fn mean_interval(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    (mean, 2.145 * (variance / n).sqrt())
+/// What Student's t is at 97.5 % with one degree of freedom and more.
+const STUDENT: [f64; 14] =
+    [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145];
+
+/// A mean with the half width of its 95 % interval.
+pub(crate) struct Mean {
+    pub(crate) mean: f64,
+    pub(crate) half_width: f64,
+}
+
+impl Mean {
+    /// Of 2 to 15 values; of more the interval is a little too wide.
+    #[expect(clippy::cast_precision_loss, reason = "a few dozen values")]
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        let [.., last] = STUDENT;
+        let student = STUDENT.get(values.len().saturating_sub(2)).copied().unwrap_or(last);
+        Self { mean, half_width: student * (variance / n).sqrt() }
+    }
+}
+
+impl fmt::Display for Mean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} ± {:.3} (95 %)", self.mean, self.half_width)
+    }
 }

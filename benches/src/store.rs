@@ -1,0 +1,110 @@
+//! What is benchmarked on: a place for stores of one kind, and a store of it.
+
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+
+use duroxide::providers::Provider;
+
+pub(crate) use postgres::{Driver, Servers};
+
+use crate::cpu;
+
+/// Where stores are made.
+pub(crate) enum Place {
+    /// Files of the framework's own provider.
+    Sqlite,
+    /// Databases of a server.
+    Postgres(Box<Servers>),
+}
+
+/// A store; it goes away with this value.
+pub(crate) enum Store<'a> {
+    Sqlite(sqlite::Store),
+    Postgres(postgres::Store<'a>),
+}
+
+impl Place {
+    /// Makes an empty store.
+    pub(crate) fn fresh(&self) -> anyhow::Result<Store<'_>> {
+        Ok(match self {
+            Self::Sqlite => Store::Sqlite(sqlite::Store::new()?),
+            Self::Postgres(servers) => Store::Postgres(servers.create()?),
+        })
+    }
+
+    /// What the figures depend on, beside the machine.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Sqlite => "SQLite".to_owned(),
+            Self::Postgres(servers) => servers.describe(),
+        }
+    }
+
+    /// What each server is, in the order of [`Self::server_cpu`].
+    pub(crate) fn servers(&self) -> Vec<&'static str> {
+        match self {
+            Self::Sqlite => Vec::new(),
+            Self::Postgres(servers) => servers.all().map(|(name, _)| name).collect(),
+        }
+    }
+
+    /// Seconds of CPU time of each server so far.
+    pub(crate) fn server_cpu(&self) -> anyhow::Result<Vec<f64>> {
+        match self {
+            Self::Sqlite => Ok(Vec::new()),
+            Self::Postgres(servers) => servers.all().map(|(_, server)| cpu::of_server(server.id())).collect(),
+        }
+    }
+}
+
+impl Store<'_> {
+    /// Opens it with its real provider, which creates what is not there.
+    pub(crate) async fn provider(&self) -> anyhow::Result<Arc<dyn Provider>> {
+        match self {
+            Self::Sqlite(store) => store.provider().await,
+            Self::Postgres(store) => store.provider().await,
+        }
+    }
+
+    /// As whoever reads it is told where it is: on the standby, if there is one. Returns when it is to be seen there.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(store) => store.url(),
+            Self::Postgres(store) => store.url(),
+        }
+    }
+
+    /// Fills it by SQL: 40 orchestrations in three versions, ten events for each instance, one instance in twenty
+    /// running and asleep, an activity in the queue for one in ten, a tenth of these leased.
+    pub(crate) async fn fill(&mut self, instances: u64) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite(store) => store.fill(instances).await,
+            Self::Postgres(store) => store.fill(instances).await,
+        }
+    }
+
+    /// Changes something in a filled store, as the end of a turn does.
+    pub(crate) async fn change(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite(store) => store.change().await,
+            Self::Postgres(store) => store.change(),
+        }
+    }
+
+    pub(crate) fn mib(&self) -> anyhow::Result<f64> {
+        match self {
+            Self::Sqlite(store) => store.mib(),
+            Self::Postgres(store) => store.mib(),
+        }
+    }
+
+    /// How large the write-ahead log beside the store is; a server's belongs to the server.
+    pub(crate) fn wal_mib(&self) -> anyhow::Result<Option<f64>> {
+        match self {
+            Self::Sqlite(store) => Ok(Some(store.wal_mib()?)),
+            Self::Postgres(_) => Ok(None),
+        }
+    }
+}
