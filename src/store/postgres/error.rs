@@ -31,6 +31,12 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
         "28P01" | "28000" => {
             failure(FailureReason::Permission, "the server refuses the login").advise(LOGIN)
         }
+        "42501" if message.contains("row-level security") => {
+            failure(FailureReason::Permission, "rows are hidden from the role").advise(
+                "A policy decides which rows this role sees, so that no count would be right: give the role BYPASSRLS, or \
+                 turn row-level security off for the tables of the store.",
+            )
+        }
         "42501" => failure(FailureReason::Permission, "the role may not do this").advise(
             "Let an administrator GRANT what is named; 'duroxide-exporter check' says what reading needs.",
         ),

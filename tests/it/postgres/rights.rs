@@ -140,3 +140,17 @@ fn a_standby_tells_its_lag_to_those_who_may_know() {
     let read = check(&url).readable();
     assert_eq!((&read["notes"], &read["replication"]["receiver_up"]), (&serde_json::json!([]), &true.into()));
 }
+
+#[test]
+fn a_store_of_which_a_policy_hides_rows_is_refused_rather_than_counted_wrongly() {
+    let store = Store::new(Server::shared());
+    store.sql(&format!(
+        "alter table orders.instances enable row level security;
+         create policy some on orders.instances to {} using (instance_id like 'a%')",
+        store.role
+    ));
+    check(&store.url()).refused("permission", "row-level security").advises(&["BYPASSRLS"]);
+    store.sql(&format!("alter role {} bypassrls", store.role));
+    let read = check(&store.url()).readable();
+    assert_eq!(read["instances"], serde_json::json!({"completed": 1, "running": 2}), "{read:#}");
+}
