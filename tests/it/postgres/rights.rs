@@ -146,7 +146,7 @@ fn a_store_of_which_a_policy_hides_rows_is_refused_rather_than_counted_wrongly()
     let store = Store::new(Server::shared());
     store.sql(&format!(
         "alter table orders.instances enable row level security;
-         create policy some on orders.instances to {} using (instance_id like 'a%')",
+         create policy hides on orders.instances to {} using (instance_id like 'a%')",
         store.role
     ));
     check(&store.url()).refused("permission", "row-level security").advises(&["BYPASSRLS"]);
