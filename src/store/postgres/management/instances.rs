@@ -119,7 +119,8 @@ impl Statement {
         let Some(Place { micros, id }) = place else { return Ok("true".to_owned()) };
         let at = format!("('epoch'::timestamptz + {} * interval '1 microsecond')", self.bind(*micros)?);
         let id = self.bind(id.clone())?;
-        Ok(format!("(i.created_at < {at} OR (i.created_at = {at} AND i.instance_id COLLATE \"C\" < {id}))"))
+        // So that an index an operator may have made leads there.
+        Ok(format!("i.created_at <= {at} AND (i.created_at < {at} OR i.instance_id COLLATE \"C\" < {id})"))
     }
 
     /// The part of a filter that is told by `instances` alone.
