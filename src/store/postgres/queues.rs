@@ -163,15 +163,15 @@ async fn orchestrator(
                   WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
                   ELSE {ready} END AS state, \
              {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
-             CASE WHEN i.instance_id IS NULL AND NOT {starts} THEN NOT EXISTS ( \
-               SELECT 1 FROM orchestrator_queue s \
-               WHERE s.instance_id = q.instance_id AND s.visible_at <= {now} AND {batch_starts}) ELSE false END AS orphan, \
+             i.instance_id IS NULL AND NOT {starts} AND started.instance_id IS NULL AS orphan, \
              COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), false) AS ended, \
              CASE WHEN {timer} THEN i.current_execution_id END AS execution \
            FROM orchestrator_queue q \
            LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
            LEFT JOIN instances i ON i.instance_id = q.instance_id \
-           LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) AS q \
+           LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
+           LEFT JOIN (SELECT DISTINCT s.instance_id FROM orchestrator_queue s \
+                      WHERE s.visible_at <= {now} AND {batch_starts}) AS started ON started.instance_id = q.instance_id) AS q \
          GROUP BY state, timer, ended, execution",
         columns = Rows::columns(),
         since = since(),

@@ -27,8 +27,8 @@ pub(crate) struct PostgresUrl {
 }
 
 /// Options of libpq that the driver reads.
-const DRIVER: [&str; 9] =
-    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "password", "dbname"];
+const DRIVER: [&str; 10] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "password", "dbname", "options"];
 
 /// Options of an application's own URL that say nothing about how its store can be read.
 const IGNORED: [&str; 10] = [

@@ -31,10 +31,10 @@ pub const ODD_ORCHESTRATION: &str = "orch \"q\" \\n is not\na line feed";
 pub const UNSERVED_TAGS: [&str; 2] = ["fpga", "tag \"x\"\\\n"];
 
 /// Lease of an activity: short, so that the lease of an abandoned one soon runs out.
-pub const WORKER_LEASE: Duration = Duration::from_secs(3);
+pub const WORKER_LEASE: Duration = Duration::from_secs(5);
 
-/// Lease of an orchestration turn. Renewed at half of it, so a killed turn keeps it for a second and a half.
-pub const TURN_LEASE: Duration = Duration::from_secs(3);
+/// Lease of an orchestration turn. Renewed at half of it, so a killed turn keeps it for two seconds and a half.
+pub const TURN_LEASE: Duration = Duration::from_secs(5);
 
 /// Every kind of work item of the framework.
 pub const WORK_ITEMS: [&str; 11] = [

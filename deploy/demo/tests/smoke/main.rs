@@ -31,13 +31,11 @@ fn value(body: &str, series: &str) -> Option<f64> {
     body.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
-#[test]
-fn shows_work_at_the_printed_url_and_ends_with_0_on_sigterm() {
-    let mut demo = Demo::start(demo(&["--web.listen-address", "127.0.0.1:0"]));
-    let address = demo.address();
+/// Waits until the embedded exporter has seen activities come and go.
+fn wait_for_work(address: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let body = scrape(&address);
+        let body = scrape(address);
         let up = value(&body, r#"duroxide_up{store="demo"}"#);
         let worked = value(&body, r#"duroxide_queue_dequeued_total{store="demo",queue="worker"}"#);
         if up == Some(1.0) && worked > Some(10.0) {
@@ -46,6 +44,12 @@ fn shows_work_at_the_printed_url_and_ends_with_0_on_sigterm() {
         assert!(Instant::now() < deadline, "no activities were worked off:\n{body}");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+#[test]
+fn shows_work_at_the_printed_url_and_ends_with_0_on_sigterm() {
+    let mut demo = Demo::start(demo(&["--web.listen-address", "127.0.0.1:0"]));
+    wait_for_work(&demo.address());
     assert_eq!(demo.stop(), Some(0));
 }
 

@@ -62,6 +62,19 @@ fn shops_share_a_schema_of_duroxide_pg_opt() {
 }
 
 #[test]
+fn the_embedded_exporter_shows_the_work_on_postgres() {
+    for provider in ["duroxide-pg", "duroxide-pg-opt"] {
+        let server = Server::shared();
+        let url = format!("{}?schema=orders&provider={provider}", server.url(&server.create_database()));
+        let mut command = demo(&["--web.listen-address", "127.0.0.1:0", "--rate", "4"]);
+        command.env("DUROXIDE_DEMO_STORE", url);
+        let mut shop = Demo::start(command);
+        crate::wait_for_work(&shop.address());
+        assert_eq!(shop.stop(), Some(0));
+    }
+}
+
+#[test]
 fn a_schema_of_the_other_provider_is_refused() {
     let server = Server::shared();
     let database = server.create_database();
