@@ -149,6 +149,8 @@ impl<P: Provider + ?Sized> ManagementAPI for P {
 ///   no creation times at all: filters on them are `Unsupported` there.
 /// - [`QueueDepths`] are the framework's own numbers. On SQLite they count sleeping timers and miss expired leases;
 ///   on Postgres they count what waits behind a locked instance. Timers are not counted by themselves.
+/// - On Postgres the framework calls an instance without an execution running (elsewhere: unknown), tells as the start of an
+///   execution the commit of its first turn, and no end of one that continued as new.
 /// - `failure_kind` of executions is `None`: only the history tells, see the timeline.
 /// - `total_executions` counts executions whose instance is gone, too. All totals are full scans: not for polling.
 /// - Lists read every id for each page, and details of the entries of that page only. Order is the provider's: newest

@@ -12,7 +12,7 @@ use sqlx::{Connection, Executor, Postgres, Row, Transaction};
 
 use super::open::open;
 use super::schema::Schema;
-use super::sql::{millis, moment, text, time};
+use super::sql::{millis, moment, text, time, within_reach};
 use crate::labels::InstanceStatus;
 use crate::management::{Grove, ManagementError, Member, PurgeReport, PurgeRequest, Timestamp, purge};
 use crate::store::database::failure::Failure;
@@ -111,7 +111,7 @@ async fn look_again(
     );
     let ended: i64 = sqlx::query_scalar(&sql)
         .persistent(false)
-        .bind(older_than.unix_millis())
+        .bind(within_reach(older_than))
         .bind(instances)
         .fetch_one(&mut **transaction)
         .await?;

@@ -17,6 +17,11 @@ pub(super) fn moment(parameter: u8) -> String {
     format!("to_timestamp(${parameter}::int8 / 1000.0)")
 }
 
+/// A time as a parameter, in milliseconds: one that Postgres cannot have is before or after all it has.
+pub(super) fn within_reach(time: Timestamp) -> i64 {
+    time.unix_millis().clamp(-200_000_000_000_000, 9_000_000_000_000_000)
+}
+
 /// A text column, long enough to be cut as a label is.
 pub(super) fn name_prefix(column: &str) -> String {
     format!("left({column}, {})", MAX_NAME_CHARS + 1)

@@ -144,10 +144,8 @@ impl Statement {
     }
 
     fn moment(&mut self, time: Timestamp) -> Answer<String> {
-        // A time that Postgres cannot have is before or after all it has.
-        const LAST: i64 = 9_000_000_000_000_000;
-        let ms = time.unix_millis().clamp(-200_000_000_000_000, LAST);
-        Ok(format!("('epoch'::timestamptz + {} * interval '1 millisecond')", self.bind(ms)?))
+        let ms = self.bind(sql::within_reach(time))?;
+        Ok(format!("('epoch'::timestamptz + {ms} * interval '1 millisecond')"))
     }
 }
 
