@@ -45,7 +45,7 @@ pub(super) async fn census(
     before: &Sequences,
 ) -> Result<Counted, Failure> {
     let schema = snapshot.schema.clone();
-    // First of all: what is enqueued from here on is in neither number.
+    // For the census after this one.
     let sequences = sequences(snapshot, &schema).await?;
     let orchestrator = orchestrator(snapshot, &mut items.orchestrator, Decoded::All).await?;
     let worker = worker(snapshot, &schema, &mut items.worker).await?;
