@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::config::{Settings, SettingsError};
 use crate::management::ManagementAPI;
 use crate::metrics;
-use crate::observe::{Poller, PollerSettings, Readers, store_view};
+use crate::observe::{Poller, PollerSettings, Readers, StateError, StateFile, store_view};
 use crate::server::{self, Server};
 use crate::source::{Degraded, Source};
 use crate::store::connect::{self, Neighbour};
@@ -55,9 +56,18 @@ pub enum StartError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The directory for state cannot be used.
+    #[error("{0}")]
+    State(String),
     /// The catalogue holds a mistake: a defect of this crate.
     #[error("cannot register the exporter's own metrics: {0}")]
     Telemetry(#[from] prometheus::Error),
+}
+
+impl From<StateError> for StartError {
+    fn from(error: StateError) -> Self {
+        Self::State(error.to_string())
+    }
 }
 
 fn hint(error: &std::io::Error) -> &'static str {
@@ -171,6 +181,18 @@ impl ExporterBuilder {
         self
     }
 
+    /// Keeps counters and the position in the history in this directory over a restart. Default: they begin anew.
+    pub fn state_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.settings.state_dir = Some(directory.into());
+        self
+    }
+
+    /// Whether counters begin with the oldest event of the history rather than with what comes from now on.
+    pub fn backfill(mut self, backfill: bool) -> Self {
+        self.settings.backfill = backfill;
+        self
+    }
+
     /// For stores added after this call: their runtime is another process, as for the command line.
     pub(crate) fn sidecar(mut self) -> Self {
         self.neighbour = Neighbour::OtherProcess;
@@ -221,22 +243,30 @@ impl ExporterBuilder {
 
         let telemetry = Arc::new(Telemetry::new(metrics::telemetry_names())?);
         let capped = metrics::capped();
-        for family in [&capped.activities, &capped.tags, &capped.orchestrations] {
+        for family in capped.all() {
             telemetry.announce_family(family);
         }
         let mut pollers = Vec::new();
         let mut readers = Vec::new();
         for (name, source) in sources {
             telemetry.announce_store(&name);
+            let state = match &settings.state_dir {
+                Some(directory) => {
+                    telemetry.announce_state(&name);
+                    Some(StateFile::open(directory, &name)?)
+                }
+                None => None,
+            };
             let (writer, reader) = store_view(Arc::clone(&name));
             readers.push(reader);
             let poller_settings = PollerSettings {
                 interval: settings.poll_interval,
                 timeout: settings.poll_timeout,
+                backfill: settings.backfill,
                 max_label_values: settings.max_label_values,
                 capped: capped.clone(),
             };
-            pollers.push(Poller::new(name, source, writer, poller_settings, Arc::clone(&telemetry)));
+            pollers.push(Poller::new(name, source, writer, poller_settings, Arc::clone(&telemetry), state));
         }
         let server = Server::new(Readers::new(readers, telemetry), server::Settings::from(&settings));
         Ok(Exporter { listeners, addresses, pollers, server })

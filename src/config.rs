@@ -6,6 +6,7 @@
 //! Nothing here opens a store, binds an address or prints.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 mod duration;
@@ -40,6 +41,10 @@ pub(crate) struct Settings {
     pub(crate) telemetry_path: String,
     pub(crate) poll_interval: Duration,
     pub(crate) poll_timeout: Duration,
+    /// Where counters are kept over a restart.
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Whether counters begin with the oldest event of a history.
+    pub(crate) backfill: bool,
     pub(crate) max_label_values: usize,
     pub(crate) max_connections: usize,
     /// Time a client has to send a request's head; also closes idle connections.
@@ -55,6 +60,8 @@ impl Default for Settings {
             telemetry_path: "/metrics".to_owned(),
             poll_interval: Duration::from_secs(5),
             poll_timeout: Duration::from_secs(30),
+            state_dir: None,
+            backfill: false,
             max_label_values: 200,
             max_connections: 64,
             // Longer than the usual scrape interval (15 s to 1 min), so that Prometheus keeps its connection.

@@ -3,7 +3,14 @@
 //! An event is an envelope, a type and the rest. Types and fields that this version does not know are kept, not
 //! refused: a newer framework must not blind us.
 
+mod brief;
 mod failure;
+mod open;
+mod waiting;
+
+pub(crate) use brief::Brief;
+pub(crate) use open::{Effect, Open, Opens, Wait};
+pub(crate) use waiting::Facts;
 
 use serde::{Deserialize, Serialize};
 

@@ -3,27 +3,27 @@
 use std::sync::{Arc, LazyLock};
 
 macro_rules! label_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
+        $vis enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
 
         impl $name {
             /// Every value, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            $vis const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The label value.
-            pub fn as_str(self) -> &'static str {
+            $vis fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
 
             /// Position in [`Self::ALL`].
-            pub fn index(self) -> usize {
+            $vis fn index(self) -> usize {
                 self as usize
             }
 
             /// The label value as samples carry it, shared.
-            pub fn label(self) -> &'static Arc<str> {
+            $vis fn label(self) -> &'static Arc<str> {
                 static LABELS: LazyLock<Vec<Arc<str>>> =
                     LazyLock::new(|| $name::ALL.iter().map(|value| Arc::from(value.as_str())).collect());
                 #[expect(clippy::indexing_slicing, reason = "one entry for each variant, by construction")]
@@ -41,7 +41,7 @@ macro_rules! label_enum {
 
 label_enum! {
     /// The framework's queues. Timers are rows of the orchestrator table, told apart by their kind.
-    Queue {
+    pub Queue {
         /// Everything that makes an orchestration take a turn, timers excepted.
         Orchestrator = "orchestrator",
         /// Activities to execute.
@@ -53,7 +53,7 @@ label_enum! {
 
 label_enum! {
     /// State of one queue row. Every row is in exactly one.
-    MessageState {
+    pub MessageState {
         /// Visible now, not leased.
         Ready = "ready",
         /// Visible, but its instance is being executed.
@@ -76,7 +76,7 @@ impl MessageState {
 
 label_enum! {
     /// Status of an instance: that of its current execution.
-    InstanceStatus {
+    pub InstanceStatus {
         /// Not finished. An execution that continued as new is still running.
         Running = "running",
         /// Finished with an output.
@@ -102,7 +102,7 @@ impl InstanceStatus {
 
 label_enum! {
     /// Status of one execution.
-    ExecutionStatus {
+    pub ExecutionStatus {
         /// Not finished.
         Running = "running",
         /// Finished with an output.
@@ -131,7 +131,7 @@ impl ExecutionStatus {
 
 label_enum! {
     /// Why an execution or an activity failed, from the event's details, never from the words of its message.
-    FailureKind {
+    pub FailureKind {
         /// The application said so.
         Application = "application",
         /// Cancelled on request.
@@ -152,8 +152,143 @@ label_enum! {
 }
 
 label_enum! {
+    /// How an execution ended.
+    pub(crate) ExecutionOutcome {
+        /// With an output.
+        Completed = "completed",
+        /// With an error, cancellation included.
+        Failed = "failed",
+        /// By beginning anew; its instance runs on.
+        ContinuedAsNew = "continued_as_new",
+    }
+}
+
+label_enum! {
+    /// How what an orchestration asked for (an activity, a child) ended, as far as the orchestration is concerned.
+    pub(crate) Outcome {
+        /// With a result.
+        Completed = "completed",
+        /// With an error.
+        Failed = "failed",
+        /// Given up: dropped by the code, or still open when the execution ended. It may yet run to its end.
+        Cancelled = "cancelled",
+    }
+}
+
+label_enum! {
+    /// Where events from outside come from.
+    pub(crate) Channel {
+        /// External events: only who waits already gets one.
+        Event = "event",
+        /// A queue: messages wait, too.
+        Queue = "queue",
+    }
+}
+
+label_enum! {
+    /// What a running instance waits for: the first of these that holds.
+    pub WaitReason {
+        /// A runtime executes a turn of it.
+        Executing = "executing",
+        /// A runtime that takes a message from the queue: it is visible, or its lease ran out.
+        Ready = "ready",
+        /// The end of a back-off, after which it is tried again.
+        Retrying = "retrying",
+        /// An activity that is in the worker queue.
+        Activity = "activity",
+        /// A child that runs, or is about to start.
+        Child = "child",
+        /// Somebody outside who raises an event or sends a message.
+        Event = "event",
+        /// A timer that is in the queue.
+        Timer = "timer",
+        /// Nothing that could ever wake it: a message was lost.
+        Stuck = "stuck",
+    }
+}
+
+label_enum! {
+    /// Type of a history event.
+    pub(crate) EventType {
+        /// See the framework's `EventKind`; likewise all that follow.
+        OrchestrationStarted = "OrchestrationStarted",
+        /// See above.
+        OrchestrationCompleted = "OrchestrationCompleted",
+        /// See above.
+        OrchestrationFailed = "OrchestrationFailed",
+        /// See above.
+        OrchestrationContinuedAsNew = "OrchestrationContinuedAsNew",
+        /// See above.
+        OrchestrationCancelRequested = "OrchestrationCancelRequested",
+        /// See above.
+        OrchestrationChained = "OrchestrationChained",
+        /// See above.
+        ActivityScheduled = "ActivityScheduled",
+        /// See above.
+        ActivityCompleted = "ActivityCompleted",
+        /// See above.
+        ActivityFailed = "ActivityFailed",
+        /// See above.
+        ActivityCancelRequested = "ActivityCancelRequested",
+        /// See above.
+        TimerCreated = "TimerCreated",
+        /// See above.
+        TimerFired = "TimerFired",
+        /// See above.
+        SubOrchestrationScheduled = "SubOrchestrationScheduled",
+        /// See above.
+        SubOrchestrationCompleted = "SubOrchestrationCompleted",
+        /// See above.
+        SubOrchestrationFailed = "SubOrchestrationFailed",
+        /// See above.
+        SubOrchestrationCancelRequested = "SubOrchestrationCancelRequested",
+        /// See above.
+        ExternalSubscribed = "ExternalSubscribed",
+        /// See above.
+        ExternalEvent = "ExternalEvent",
+        /// See above.
+        ExternalSubscribedCancelled = "ExternalSubscribedCancelled",
+        /// See above.
+        ExternalSubscribedPersistent = "ExternalSubscribedPersistent",
+        /// See above.
+        ExternalEventPersistent = "ExternalEventPersistent",
+        /// See above.
+        ExternalSubscribedPersistentCancelled = "ExternalSubscribedPersistentCancelled",
+        /// See above.
+        CustomStatusUpdated = "CustomStatusUpdated",
+        /// See above.
+        KeyValueSet = "KeyValueSet",
+        /// See above.
+        KeyValueCleared = "KeyValueCleared",
+        /// See above.
+        KeyValuesCleared = "KeyValuesCleared",
+        /// What pseudo-activities were before 0.1.13.
+        SystemCall = "SystemCall",
+        /// A type this version does not know.
+        Unknown = "unknown",
+        /// A row whose text is no event.
+        Undecodable = "undecodable",
+    }
+}
+
+impl EventType {
+    /// Maps the framework's name.
+    pub(crate) fn from_framework(name: &str) -> Self {
+        let known = Self::ALL.iter().copied().find(|known| known.as_str() == name);
+        known.filter(|known| *known != Self::Undecodable).unwrap_or(Self::Unknown)
+    }
+}
+
+impl Default for FailureKind {
+    /// What says nothing of itself.
+    fn default() -> Self {
+        Self::Unknown
+    }
+}
+
+label_enum! {
     /// State of a lease (instance lock, worker session).
-    LeaseState {
+    pub LeaseState {
         /// Still valid.
         Active = "active",
         /// Over: its holder died or hangs.
@@ -163,7 +298,7 @@ label_enum! {
 
 label_enum! {
     /// A clock that may go differently from the store's.
-    Clock {
+    pub Clock {
         /// That of the exporter's machine: the store's clock less this one.
         Exporter = "exporter",
         /// Those of the framework's workers: how far the newest moment that one of them wrote is ahead of the store's
@@ -174,7 +309,7 @@ label_enum! {
 
 label_enum! {
     /// Why a poll failed. What a person does about each is in the message that goes with it.
-    FailureReason {
+    pub FailureReason {
         /// The store's file or server does not exist or cannot be reached.
         Unavailable = "unavailable",
         /// The store exists, but we may not read it.

@@ -81,6 +81,7 @@ pub use client::Client;
 pub use history::{DecodeError, Event};
 pub use labels::{
     Clock, ExecutionStatus, FailureKind, FailureReason, InstanceStatus, LeaseState, MessageState, Queue,
+    WaitReason,
 };
 pub use management::{
     Capabilities, Capability, ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceGroup,

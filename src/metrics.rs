@@ -1,7 +1,7 @@
 //! What the numbers are called: the catalogue, and pure functions from a [`View`] to metric families.
 //!
 //! Rooms: `catalogue` defines every metric once; one file a subject (`queues`, `activities`, `instances`,
-//! `store`, `exporter`) maps the view.
+//! `history`, `store`, `exporter`) maps the view.
 //! Nothing here reads a database, awaits, or knows how families leave the process.
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ mod catalogue;
 
 mod activities;
 mod exporter;
+mod history;
 mod instances;
 mod queues;
 mod store;
@@ -66,9 +67,24 @@ impl Builder {
 
     /// Adds a sample. `labels` follow the order of the metric's definition.
     pub(crate) fn push<const N: usize>(&mut self, labels: [&Arc<str>; N], value: f64) {
+        self.push_value(labels, Value::Number(value));
+    }
+
+    /// Adds a histogram; see [`Value::Histogram`].
+    fn push_histogram<const N: usize>(
+        &mut self,
+        labels: [&Arc<str>; N],
+        buckets: Vec<(f64, u64)>,
+        sum: f64,
+        count: u64,
+    ) {
+        self.push_value(labels, Value::Histogram { buckets, sum, count });
+    }
+
+    fn push_value<const N: usize>(&mut self, labels: [&Arc<str>; N], value: Value) {
         debug_assert_eq!(labels.len(), self.family.metric.labels.len(), "{}", self.family.metric.name);
         let labels = self.family.metric.labels.iter().copied().zip(labels.into_iter().cloned()).collect();
-        self.family.samples.push(Sample { labels, value: Value::Number(value) });
+        self.family.samples.push(Sample { labels, value });
     }
 
     pub(crate) fn finish(self) -> Family {
@@ -84,6 +100,7 @@ pub(crate) fn families(view: &View, now: std::time::SystemTime) -> Vec<Family> {
     queues::families(view, &mut all);
     activities::families(view, &mut all);
     instances::families(view, &mut all);
+    history::families(view, &mut all);
     store::families(view, now, &mut all);
     exporter::families(view, &mut all);
     all.retain(|family| !family.samples.is_empty());

@@ -4,9 +4,14 @@
 //! the store's [`Health`] and lets its age grow. Nothing here knows a database, a metric name or HTTP.
 
 mod fold;
+mod history;
 mod poller;
 mod slots;
 mod view;
 
+pub(crate) use history::{
+    ActivityTotals, Bounds, ChildTotals, DURATION_MS, EVENTS, Ended, ExecutionTotals, Histogram, LATENESS_MS,
+    ROUNDTRIP_MS, StateError, StateFile, Totals,
+};
 pub(crate) use poller::{CappedFamilies, Poller, PollerSettings};
-pub(crate) use view::{Health, Readers, Snapshot, StoreReader, StoreView, View, store_view};
+pub(crate) use view::{Health, Readers, Running, Snapshot, StoreReader, StoreView, View, store_view};

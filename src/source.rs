@@ -6,12 +6,14 @@
 
 mod census;
 mod degraded;
+mod tail;
 
 pub(crate) use census::{
     ActivityBacklog, Census, InstanceCensus, InstanceCount, Leases, Mode, QueueCensus, QueueDetail,
-    QueueStats, Replication, StoreFacts,
+    QueueStats, Replication, StoreFacts, Waiting,
 };
 pub(crate) use degraded::Degraded;
+pub(crate) use tail::{Batch, Chunk, ExecutionKey, Position, SEPARATOR, Start, Take};
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -21,14 +23,46 @@ use crate::labels::FailureReason;
 /// Reads one store. Owned by one poller, so that a store has at most one read of ours at a time.
 #[async_trait::async_trait]
 pub(crate) trait Source: Send {
-    /// Everything a poll needs, as one consistent view: one short read transaction.
+    /// What is asked for, as one consistent view: one short read transaction.
     ///
     /// `limit` bounds the read; an implementation interrupts what it started when the time is over, so that an
     /// abandoned read does not go on holding a transaction open. The poller drops the future somewhat later.
-    ///
-    /// History (step by step, by a cursor) will be a second method beside this one: its cost is that of what
-    /// changed, the census's that of what waits.
-    async fn census(&mut self, limit: Duration) -> Result<Census, SourceError>;
+    async fn read(&mut self, request: Request<'_>, limit: Duration) -> Result<Reading, SourceError>;
+
+    /// Hands over the events of these executions up to a position, in order: what they did before reading began there.
+    /// An execution that is gone has none. After a failure it may be called again from the start.
+    async fn recall(
+        &mut self,
+        executions: &[ExecutionKey],
+        position: &Position,
+        limit: Duration,
+        take: &mut Take<'_>,
+    ) -> Result<(), SourceError>;
+}
+
+/// What a read is to bring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// The census: what waits costs what waits. Without it a read is a step along the history alone.
+    pub(crate) census: bool,
+    /// That the instances are counted anew, which costs what there is.
+    pub(crate) recount: bool,
+    /// Where the history is read from; `None` leaves it.
+    pub(crate) history: Option<&'a Start>,
+}
+
+impl Request<'static> {
+    /// All that can be told at one moment.
+    pub(crate) const MOMENT: Self = Self { census: true, recount: true, history: None };
+}
+
+/// What a read brought.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    /// As asked for.
+    pub(crate) census: Option<Census>,
+    /// As asked for; `None` also from a source without a history.
+    pub(crate) history: Option<Batch>,
 }
 
 /// Why a read failed: a reason for the label, a sentence for a person. Never holds a password or a payload.

@@ -23,6 +23,7 @@ pub(crate) struct Telemetry {
     polls: IntCounterVec,
     poll_failures: IntCounterVec,
     series_dropped: IntCounterVec,
+    state_write_failures: IntCounterVec,
     // gather() reads /proc for the process metrics; two scrapes at once need not do it twice at the same time.
     gathering: Mutex<()>,
 }
@@ -33,6 +34,7 @@ pub(crate) struct Names {
     pub(crate) polls: String,
     pub(crate) poll_failures: String,
     pub(crate) series_dropped: String,
+    pub(crate) state_write_failures: String,
 }
 
 impl Telemetry {
@@ -41,7 +43,7 @@ impl Telemetry {
     /// # Errors
     /// When two names are equal or one is no valid metric name: a mistake in the catalogue.
     pub(crate) fn new(names: Names) -> Result<Self, prometheus::Error> {
-        let Names { poll_duration, polls, poll_failures, series_dropped } = names;
+        let Names { poll_duration, polls, poll_failures, series_dropped, state_write_failures } = names;
         // The help shown to people is the catalogue's; the crate only demands that there is one.
         let help = "see the catalogue";
         let this = Self {
@@ -53,12 +55,14 @@ impl Telemetry {
             polls: IntCounterVec::new(Opts::new(polls, help), &["store"])?,
             poll_failures: IntCounterVec::new(Opts::new(poll_failures, help), &["store", "reason"])?,
             series_dropped: IntCounterVec::new(Opts::new(series_dropped, help), &["family"])?,
+            state_write_failures: IntCounterVec::new(Opts::new(state_write_failures, help), &["store"])?,
             gathering: Mutex::new(()),
         };
         this.registry.register(Box::new(this.poll_duration.clone()))?;
         this.registry.register(Box::new(this.polls.clone()))?;
         this.registry.register(Box::new(this.poll_failures.clone()))?;
         this.registry.register(Box::new(this.series_dropped.clone()))?;
+        this.registry.register(Box::new(this.state_write_failures.clone()))?;
         #[cfg(target_os = "linux")]
         this.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(this)
@@ -90,6 +94,16 @@ impl Telemetry {
     /// `dropped` label combinations of `family` were folded into `other` by one poll.
     pub(crate) fn series_dropped(&self, family: &str, dropped: u64) {
         self.series_dropped.with_label_values(&[family]).inc_by(dropped);
+    }
+
+    /// Makes the counter of failed writes of a store's state file exist at zero.
+    pub(crate) fn announce_state(&self, store: &str) {
+        self.state_write_failures.with_label_values(&[store]);
+    }
+
+    /// The state file of `store` could not be written.
+    pub(crate) fn state_write_failed(&self, store: &str) {
+        self.state_write_failures.with_label_values(&[store]).inc();
     }
 
     /// User and system time of this process. The library's own collector counts whole seconds, of which no rate can

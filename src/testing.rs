@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::metrics::{self, Value};
-use crate::observe::{CappedFamilies, Health, Poller, PollerSettings, Readers, StoreReader, store_view};
+use crate::observe::{Health, Poller, PollerSettings, Readers, StoreReader, store_view};
 use crate::store::StoreUrl;
 use crate::store::connect::{self, Neighbour};
 use crate::telemetry::Telemetry;
@@ -45,11 +45,12 @@ impl Probe {
         let settings = PollerSettings {
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
+            backfill: false,
             max_label_values: usize::MAX,
-            capped: CappedFamilies { activities: "a".into(), tags: "t".into(), orchestrations: "o".into() },
+            capped: metrics::capped(),
         };
         let source = connect::source(&url, neighbour);
-        let poller = Poller::new("probe".into(), source, writer, settings, Arc::clone(&telemetry));
+        let poller = Poller::new("probe".into(), source, writer, settings, Arc::clone(&telemetry), None);
         Ok(Self { poller, reader: reader.clone(), readers: Readers::new(vec![reader], telemetry) })
     }
 
@@ -59,6 +60,10 @@ impl Probe {
     /// What a person would read in the log when the poll failed.
     pub async fn poll(&mut self) -> Result<Numbers, String> {
         self.poller.poll().await;
+        if self.poller.is_behind() {
+            self.poller.catch_up(Instant::now() + Duration::from_secs(60)).await;
+            self.poller.poll().await;
+        }
         if let Health::Down { message, .. } = self.reader.view().health {
             return Err(message.to_string());
         }
@@ -66,8 +71,21 @@ impl Probe {
         for family in metrics::families(&self.readers.view(), SystemTime::now()) {
             let name = family.metric.prometheus_name();
             for sample in family.samples {
-                if let Value::Number(value) = sample.value {
-                    numbers.insert(series(&name, &sample.labels), value);
+                let mut labels = sample.labels;
+                match sample.value {
+                    Value::Number(value) => {
+                        numbers.insert(series(&name, &labels), value);
+                    }
+                    Value::Histogram { buckets, sum, count } => {
+                        let base = family.metric.base_name();
+                        numbers.insert(series(&format!("{base}_sum"), &labels), sum);
+                        numbers.insert(series(&format!("{base}_count"), &labels), metrics::count(count));
+                        for (bound, below) in buckets {
+                            labels.push(("le", bound.to_string().into()));
+                            numbers.insert(series(&format!("{base}_bucket"), &labels), metrics::count(below));
+                            labels.pop();
+                        }
+                    }
                 }
             }
         }

@@ -58,6 +58,9 @@ pub(super) fn good(name: &str) -> Reading {
             notes: Vec::new(),
             sizes: vec![("database", 12_943_360), ("wal", 305_000)],
         },
+        identity: None,
+        waiting: None,
+        total_instances: None,
         queues: Some(QueueCensus {
             queues: [orchestrator, worker, timer],
             detail: Some(QueueDetail {
@@ -70,6 +73,7 @@ pub(super) fn good(name: &str) -> Reading {
             }),
         }),
         instances: Some(InstanceCensus {
+            running: Vec::new(),
             counts: vec![
                 count(InstanceStatus::Failed, 4),
                 count(InstanceStatus::Running, 100),

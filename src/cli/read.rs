@@ -8,7 +8,7 @@ use super::Error;
 use crate::config::{Config, format_duration};
 use crate::labels::FailureReason;
 use crate::management::Capabilities;
-use crate::source::{Census, SourceError};
+use crate::source::{Census, Request, SourceError};
 use crate::store::StoreSpec;
 use crate::store::connect::{self, Neighbour};
 
@@ -66,7 +66,9 @@ pub(super) fn all(config: Config) -> Result<Vec<Reading>, Error> {
 
 async fn read(store: StoreSpec, limit: Duration) -> Result<Census, SourceError> {
     let mut source = connect::source(&store.url, Neighbour::OtherProcess);
-    tokio::time::timeout(limit + GRACE, source.census(limit)).await.unwrap_or_else(|_| {
+    let reading = tokio::time::timeout(limit + GRACE, source.read(Request::MOMENT, limit)).await;
+    let reading = reading.unwrap_or_else(|_| {
         Err(SourceError::new(FailureReason::Timeout, format!("no answer within {}", format_duration(limit))))
-    })
+    })?;
+    reading.census.ok_or_else(|| SourceError::new(FailureReason::Other, "the store took no census"))
 }

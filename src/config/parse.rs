@@ -1,6 +1,7 @@
 //! From the text of a setting to its value: the one place that knows the type behind each key.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::listen::Resolver;
 use super::{Settings, duration, listen};
@@ -50,6 +51,8 @@ impl Config {
             ),
             "poll-interval" => one(&mut settings.poll_interval, duration::parse(last)),
             "poll-timeout" => one(&mut settings.poll_timeout, duration::parse(last)),
+            "state-dir" => one(&mut settings.state_dir, directory(last)),
+            "history.backfill" => one(&mut settings.backfill, yes_or_no(last)),
             "metrics.max-label-values" => one(&mut settings.max_label_values, number(last)),
             "web.listen-address" => list(
                 &mut settings.listen,
@@ -118,6 +121,17 @@ fn list<T>(
 
 fn number(text: &str) -> Result<usize, String> {
     text.trim().parse().map_err(|_| format!("{:?} is not a whole number", text.trim()))
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.trim().parse().map_err(|_| format!("{:?} is neither true nor false", text.trim()))
+}
+
+fn directory(text: &str) -> Result<Option<PathBuf>, String> {
+    match text.trim() {
+        "" => Err("is empty (example: /var/lib/duroxide-exporter)".to_owned()),
+        path => Ok(Some(path.into())),
+    }
 }
 
 fn format(text: &str) -> Result<LogFormat, String> {

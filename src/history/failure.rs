@@ -22,7 +22,7 @@ impl Event {
 }
 
 /// `{"Category": {"kind": …, …}}`. A kind that is new or missing does not hide the category, which says enough.
-fn kind_of(details: &Value) -> FailureKind {
+pub(super) fn kind_of(details: &Value) -> FailureKind {
     let Some((category, content)) = only_member(details) else { return FailureKind::Unknown };
     let kind = content.get("kind").and_then(variant);
     match (category, kind) {

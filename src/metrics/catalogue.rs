@@ -5,7 +5,10 @@
 
 use std::fmt::Write as _;
 
-use crate::labels::{FailureReason, InstanceStatus, LeaseState, MessageState, Queue};
+use crate::labels::{
+    Channel, EventType, ExecutionOutcome, FailureKind, FailureReason, InstanceStatus, LeaseState,
+    MessageState, Outcome, Queue, WaitReason,
+};
 
 /// Definition of one metric.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,6 +159,49 @@ catalogue! {
     INSTANCES = Gauge "duroxide.instances" Unit::Count("instance"), ["store", "orchestration", "version", "status"],
         "Instances by the status of their current execution. An instance that is just continuing as new is running. unknown: an instance without an execution row, or a status this exporter does not know.";
 
+    INSTANCES_WAITING = Gauge "duroxide.instances.waiting" Unit::Count("instance"), ["store", "orchestration", "reason"],
+        "Running instances by what they wait for, the first that holds: executing (a runtime takes a turn), ready (a runtime that takes a turn), retrying (the end of a back-off), activity (in the worker queue), child (that runs or is about to start), event (from outside), timer, stuck (nothing will ever wake it: a message was lost; seen by two polls in a row).";
+    INSTANCES_OLDEST_RUNNING_AGE = Gauge "duroxide.instances.oldest_running_age" Unit::Seconds, ["store", "orchestration"],
+        "How long ago the oldest execution that runs now began. One that continues as new begins again.";
+
+    // ---- executions
+    EXECUTIONS_RUNNING = Gauge "duroxide.executions.running" Unit::Count("execution"), ["store", "runtime_version"],
+        "Running executions by the version of the framework that began them: a runtime that no longer supports it must not take its place.";
+    EXECUTIONS_STARTED = Counter "duroxide.executions.started" Unit::Count("execution"), ["store", "orchestration", "version"],
+        "Executions that took their first turn; what continues as new starts again. Like all counters of the history: from its events, each counted once, by the time the exporter began (or the beginning of the history with --history.backfill); never falls when instances are deleted.";
+    EXECUTIONS_FINISHED = Counter "duroxide.executions.finished" Unit::Count("execution"), ["store", "orchestration", "version", "outcome", "failure_kind"],
+        "Executions that ended. failure_kind is empty unless outcome is failed, and tells why from the event's details, never from the words of a message.";
+    EXECUTION_DURATION = Histogram "duroxide.execution.duration" Unit::Seconds, ["store", "orchestration", "outcome"],
+        "Time from the first event of an execution to its last.";
+    EXECUTION_HISTORY_EVENTS = Histogram "duroxide.execution.history_events" Unit::Count("event"), ["store", "orchestration", "outcome"],
+        "Events of an execution when it ended. Each turn replays them all.";
+
+    // ---- what executions ask for
+    ACTIVITIES_SCHEDULED = Counter "duroxide.activities.scheduled" Unit::Count("activity"), ["store", "activity"],
+        "Activities that orchestrations asked for; each try of a retry is one. The framework's pseudo-activities are not activities.";
+    ACTIVITIES_FINISHED = Counter "duroxide.activities.finished" Unit::Count("activity"), ["store", "activity", "outcome"],
+        "Activities that ended as far as their orchestration is concerned: completed, failed, or cancelled (given up; what runs may yet run to its end).";
+    ACTIVITY_ROUNDTRIP = Histogram "duroxide.activity.roundtrip" Unit::Seconds, ["store", "activity", "outcome"],
+        "Time from the turn that scheduled an activity to the turn that consumed its end: queueing, execution and the wait for a turn. When an activity began to run is recorded nowhere.";
+    TIMER_LATENESS = Histogram "duroxide.timer.lateness" Unit::Seconds, ["store"],
+        "By how much the turn that noticed a timer was later than the timer was due.";
+    CHILDREN_SCHEDULED = Counter "duroxide.children.scheduled" Unit::Count("child"), ["store", "orchestration"],
+        "Sub-orchestrations that were asked for, by the name of the child. Detached starts have no parent and are not among them.";
+    CHILDREN_FINISHED = Counter "duroxide.children.finished" Unit::Count("child"), ["store", "orchestration", "outcome"],
+        "Sub-orchestrations whose end their parent learnt of, or that it gave up (cancelled).";
+    EVENTS_RECEIVED = Counter "duroxide.events.received" Unit::Count("event"), ["store", "channel"],
+        "Events from outside that executions took in: raised (event) or sent to a queue of the instance (queue).";
+
+    // ---- history
+    HISTORY_EVENTS = Counter "duroxide.history.events" Unit::Count("event"), ["store", "type"],
+        "Events counted, by type. unknown: a type this exporter does not know; undecodable: a row that holds no event, or one too large to be read.";
+    HISTORY_BACKLOG = Gauge "duroxide.history.backlog_events" Unit::Count("event"), ["store"],
+        "Events that are in the store and have not been counted yet: what is left of a backfill, or of the time the exporter was away.";
+    HISTORY_MISSED = Counter "duroxide.history.missed" Unit::Count("event"), ["store"],
+        "Events that were deleted before a poll saw them, as far as the store lets it be known.";
+    CENSUS_MISMATCHES = Counter "duroxide.census.mismatches" Unit::Count("recount"), ["store"],
+        "Recounts of the instances that found others than had been reckoned from the history since the last. Always 0 unless somebody edits the store by hand, or this exporter is wrong.";
+
     // ---- store
     STORE_INFO = Gauge "duroxide.store.info" Unit::None, ["store", "backend", "schema", "mode"],
         "Always 1. backend: kind of store; schema: newest migration; mode: live, or replica for a copy.";
@@ -191,6 +237,8 @@ catalogue! {
     // ---- the exporter itself
     SERIES_DROPPED = Counter "duroxide.exporter.series_dropped" Unit::Count("series"), ["family"],
         "Label combinations folded into the value `other` because the family is at its cap, counted once per poll each.";
+    STATE_WRITE_FAILURES = Counter "duroxide.exporter.state_write_failures" Unit::Count("failure"), ["store"],
+        "Times that the counters could not be written to --state-dir.";
     BUILD_INFO = Gauge "duroxide.exporter.build_info" Unit::None, ["version"],
         "Always 1. Version of the exporter.";
     PROCESS_CPU = Counter "process.cpu" Unit::Seconds, [],
@@ -239,7 +287,13 @@ pub fn markdown() -> String {
         ("`state` of messages", values(MessageState::ALL, MessageState::as_str)),
         ("`state` of locks and sessions", values(LeaseState::ALL, LeaseState::as_str)),
         ("`status`", values(InstanceStatus::ALL, InstanceStatus::as_str)),
-        ("`reason`", values(FailureReason::ALL, FailureReason::as_str)),
+        ("`reason` of a failed poll", values(FailureReason::ALL, FailureReason::as_str)),
+        ("`reason` of waiting", values(WaitReason::ALL, WaitReason::as_str)),
+        ("`outcome` of executions", values(ExecutionOutcome::ALL, ExecutionOutcome::as_str)),
+        ("`outcome` of activities and children", values(Outcome::ALL, Outcome::as_str)),
+        ("`failure_kind`", values(FailureKind::ALL, FailureKind::as_str)),
+        ("`channel`", values(Channel::ALL, Channel::as_str)),
+        ("`type`", values(EventType::ALL, EventType::as_str)),
     ] {
         let _ = writeln!(page, "| {label} | {values} |");
     }

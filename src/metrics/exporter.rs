@@ -5,20 +5,23 @@ use std::sync::Arc;
 use prometheus::proto::{self, MetricType};
 
 use super::catalogue::{
-    ACTIVITY_QUEUE_MESSAGES, ACTIVITY_QUEUE_OLDEST_READY_AGE, BUILD_INFO, INSTANCES, POLL_DURATION,
-    POLL_FAILURES, POLLS, PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY,
-    PROCESS_START_TIME, PROCESS_THREADS, PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED,
+    ACTIVITIES_SCHEDULED, ACTIVITY_QUEUE_MESSAGES, ACTIVITY_QUEUE_OLDEST_READY_AGE, BUILD_INFO,
+    CHILDREN_SCHEDULED, EXECUTION_DURATION, EXECUTIONS_RUNNING, EXECUTIONS_STARTED, INSTANCES,
+    INSTANCES_WAITING, POLL_DURATION, POLL_FAILURES, POLLS, PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS,
+    PROCESS_RESIDENT_MEMORY, PROCESS_START_TIME, PROCESS_THREADS, PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED,
+    STATE_WRITE_FAILURES,
 };
 use super::{Builder, Family, Metric, Sample, Value};
 use crate::observe::{CappedFamilies, View};
 use crate::telemetry::{Names, Telemetry};
 
 /// Metrics whose values are kept in the registry of `telemetry`.
-const GATHERED: [&Metric; 10] = [
+const GATHERED: [&Metric; 11] = [
     &POLL_DURATION,
     &POLLS,
     &POLL_FAILURES,
     &SERIES_DROPPED,
+    &STATE_WRITE_FAILURES,
     &PROCESS_OPEN_FDS,
     &PROCESS_MAX_FDS,
     &PROCESS_VIRTUAL_MEMORY,
@@ -34,6 +37,7 @@ pub(crate) fn telemetry_names() -> Names {
         polls: POLLS.prometheus_name(),
         poll_failures: POLL_FAILURES.prometheus_name(),
         series_dropped: SERIES_DROPPED.prometheus_name(),
+        state_write_failures: STATE_WRITE_FAILURES.prometheus_name(),
     }
 }
 
@@ -43,6 +47,10 @@ pub(crate) fn capped() -> CappedFamilies {
         activities: ACTIVITY_QUEUE_MESSAGES.prometheus_name().into(),
         tags: ACTIVITY_QUEUE_OLDEST_READY_AGE.prometheus_name().into(),
         orchestrations: INSTANCES.prometheus_name().into(),
+        running: INSTANCES_WAITING.prometheus_name().into(),
+        runtime_versions: EXECUTIONS_RUNNING.prometheus_name().into(),
+        totals: [&EXECUTIONS_STARTED, &EXECUTION_DURATION, &ACTIVITIES_SCHEDULED, &CHILDREN_SCHEDULED]
+            .map(|metric| metric.prometheus_name().into()),
     }
 }
 

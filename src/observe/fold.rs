@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use super::history::{HistoryView, Survey};
 use super::slots::{OTHER, Slots};
 use super::view::Snapshot;
+use super::view::{Running, Waits};
 use crate::labels::InstanceStatus;
 use crate::source::{ActivityBacklog, Census, InstanceCount};
 
@@ -15,6 +17,8 @@ pub(super) struct Folder {
     activities: Slots<(Arc<str>, Arc<str>)>,
     tags: Slots<Arc<str>>,
     orchestrations: Slots<(Arc<str>, Arc<str>)>,
+    running: Slots<Arc<str>>,
+    runtime_versions: Slots<Arc<str>>,
 }
 
 /// Label combinations dropped by one poll.
@@ -23,6 +27,8 @@ pub(super) struct Dropped {
     pub(super) activities: u64,
     pub(super) tags: u64,
     pub(super) orchestrations: u64,
+    pub(super) running: u64,
+    pub(super) runtime_versions: u64,
 }
 
 /// Instances by [`InstanceStatus::index`].
@@ -36,12 +42,19 @@ struct Backlog {
 
 impl Folder {
     pub(super) fn new(max: usize) -> Self {
-        Self { activities: Slots::new(max), tags: Slots::new(max), orchestrations: Slots::new(max) }
+        Self {
+            activities: Slots::new(max),
+            tags: Slots::new(max),
+            orchestrations: Slots::new(max),
+            running: Slots::new(max),
+            runtime_versions: Slots::new(max),
+        }
     }
 
     pub(super) fn fold(
         &mut self,
         mut census: Census,
+        history: Option<HistoryView>,
         taken_at: SystemTime,
         now: Instant,
     ) -> (Snapshot, Dropped) {
@@ -55,7 +68,28 @@ impl Folder {
         }
         let instances =
             census.instances.take().map(|census| self.instances(census.counts, now, &mut dropped));
-        (Snapshot { taken_at, census, activities, tags, instances }, dropped)
+        let running = history.as_ref().and_then(|history| history.survey.as_ref());
+        let running = running.map(|survey| self.running(survey, now, &mut dropped));
+        (Snapshot { taken_at, census, activities, tags, instances, history, running }, dropped)
+    }
+
+    fn running(&mut self, survey: &Survey, now: Instant, dropped: &mut Dropped) -> Running {
+        let Survey { orchestrations, runtime_versions } = survey;
+        let seen = orchestrations.iter().map(|(name, waits)| (Arc::clone(name), *waits));
+        let merge = |sum: &mut Waits, waits: Waits| {
+            for (sum, n) in sum.reasons.iter_mut().zip(waits.reasons) {
+                *sum += n;
+            }
+            sum.oldest_ms = earliest(sum.oldest_ms, waits.oldest_ms);
+        };
+        let all = |waits: &Waits| waits.reasons.iter().sum::<u64>();
+        let folded = self.running.fold(now, seen, &OTHER.into(), merge, all);
+        dropped.running = folded.dropped;
+        let versions = runtime_versions.iter().map(|(version, n)| (Arc::clone(version), *n));
+        let by_version =
+            self.runtime_versions.fold(now, versions, &OTHER.into(), |sum: &mut u64, n| *sum += n, |n| *n);
+        dropped.runtime_versions = by_version.dropped;
+        Running { orchestrations: folded.entries, runtime_versions: by_version.entries }
     }
 
     fn activities(

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::fold::{Dropped, Folder};
+use super::history::{Follower, StateFile};
 use super::view::{Snapshot, StoreWriter};
-use crate::labels::FailureReason;
 use crate::source::{Mode, Source, SourceError, StoreFacts};
 use crate::telemetry::Telemetry;
 
@@ -16,10 +16,6 @@ const PAUSE_FACTOR: u32 = 9;
 /// After a failed poll the pause ends here: a store that is well again is to be seen soon.
 const LONGEST_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// A source interrupts itself at its limit; one that does not answer even then is dropped this much later (or, under a
-/// shorter limit, when that has passed once more).
-const GRACE: Duration = Duration::from_secs(2);
-
 /// How a poller works.
 #[derive(Debug, Clone)]
 pub(crate) struct PollerSettings {
@@ -27,6 +23,8 @@ pub(crate) struct PollerSettings {
     pub(crate) interval: Duration,
     /// A poll that takes longer is interrupted and failed.
     pub(crate) timeout: Duration,
+    /// Whether counters begin with the oldest event of a history.
+    pub(crate) backfill: bool,
     /// Cap on label combinations.
     pub(crate) max_label_values: usize,
     /// Names of the capped families, for the count of what was dropped.
@@ -39,6 +37,18 @@ pub(crate) struct CappedFamilies {
     pub(crate) activities: Arc<str>,
     pub(crate) tags: Arc<str>,
     pub(crate) orchestrations: Arc<str>,
+    pub(crate) running: Arc<str>,
+    pub(crate) runtime_versions: Arc<str>,
+    /// Those of the history: executions, their distributions, activities, children.
+    pub(crate) totals: [Arc<str>; 4],
+}
+
+impl CappedFamilies {
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<str>> {
+        let Self { activities, tags, orchestrations, running, runtime_versions, totals } = self;
+        [activities, tags, orchestrations, running, runtime_versions].into_iter().chain(totals)
+    }
 }
 
 /// Polls one store until it is dropped.
@@ -49,6 +59,7 @@ pub(crate) struct Poller {
     settings: PollerSettings,
     telemetry: Arc<Telemetry>,
     folder: Folder,
+    history: Follower,
     /// What was logged last: the same is not logged at every poll.
     logged: Option<Logged>,
 }
@@ -67,9 +78,11 @@ impl Poller {
         writer: StoreWriter,
         settings: PollerSettings,
         telemetry: Arc<Telemetry>,
+        state: Option<StateFile>,
     ) -> Self {
         let folder = Folder::new(settings.max_label_values);
-        Self { name, source, writer, settings, telemetry, folder, logged: None }
+        let history = Follower::new(&name, settings.max_label_values, settings.backfill, state);
+        Self { name, source, writer, settings, telemetry, folder, history, logged: None }
     }
 
     /// Polls for ever.
@@ -77,7 +90,16 @@ impl Poller {
         loop {
             let began = Instant::now();
             let well = self.poll().await;
-            tokio::time::sleep(pause(self.settings.interval, began.elapsed(), well)).await;
+            let pause = pause(self.settings.interval, began.elapsed(), well);
+            let behind = self.history.is_behind();
+            if behind && well {
+                self.catch_up(Instant::now() + pause).await;
+            }
+            // What has just been learnt of the past is shown at once.
+            if !behind || self.history.is_behind() {
+                tokio::time::sleep_until((Instant::now() + pause.saturating_sub(began.elapsed())).into())
+                    .await;
+            }
         }
     }
 
@@ -85,24 +107,15 @@ impl Poller {
     pub(crate) async fn poll(&mut self) -> bool {
         let taken_at = SystemTime::now();
         let began = Instant::now();
-        let limit = self.settings.timeout;
-        let read =
-            match tokio::time::timeout(limit.saturating_add(GRACE.min(limit)), self.source.census(limit))
-                .await
-            {
-                Ok(read) => read,
-                Err(_elapsed) => Err(SourceError::new(
-                    FailureReason::Timeout,
-                    format!("no answer within {limit:?}: the store or its file system hangs"),
-                )),
-            };
+        let read = self.history.observe(&self.name, &mut *self.source, self.settings.timeout).await;
         let took = began.elapsed();
         let failure = read.as_ref().err().map(|error| error.reason);
         match read {
-            Ok(census) => {
-                let (snapshot, dropped) = self.folder.fold(census, taken_at, Instant::now());
+            Ok((census, history)) => {
+                let (snapshot, dropped) = self.folder.fold(census, history, taken_at, Instant::now());
                 self.count_dropped(dropped);
                 self.log_success(&snapshot, took);
+                self.history.save(&self.name, &self.telemetry).await;
                 self.writer.good(snapshot);
             }
             Err(error) => {
@@ -115,11 +128,39 @@ impl Poller {
         failure.is_none()
     }
 
-    fn count_dropped(&self, dropped: Dropped) {
-        let Dropped { activities, tags, orchestrations } = dropped;
+    /// Follows the history to its end, or until `deadline`: half of the time, so that a store is not kept busy by what can
+    /// wait.
+    pub(crate) async fn catch_up(&mut self, deadline: Instant) {
+        while self.history.is_behind() && Instant::now() < deadline {
+            let began = Instant::now();
+            if let Err(error) = self.history.step(&self.name, &mut *self.source, self.settings.timeout).await
+            {
+                // The next poll meets the same, and tells it.
+                tracing::debug!(store = %self.name, "following the history: {error}");
+                return;
+            }
+            self.history.save(&self.name, &self.telemetry).await;
+            tokio::time::sleep(began.elapsed()).await;
+        }
+    }
+
+    /// Whether there is more to be read before everything can be told.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.history.is_behind()
+    }
+
+    fn count_dropped(&mut self, dropped: Dropped) {
+        let Dropped { activities, tags, orchestrations, running, runtime_versions } = dropped;
         let capped = &self.settings.capped;
-        for (family, dropped) in
-            [(&capped.activities, activities), (&capped.tags, tags), (&capped.orchestrations, orchestrations)]
+        for (family, dropped) in [
+            (&capped.activities, activities),
+            (&capped.tags, tags),
+            (&capped.orchestrations, orchestrations),
+            (&capped.running, running),
+            (&capped.runtime_versions, runtime_versions),
+        ]
+        .into_iter()
+        .chain(capped.totals.iter().zip(self.history.take_dropped()))
         {
             if dropped > 0 {
                 self.telemetry.series_dropped(family, dropped);

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
+use super::history::HistoryView;
+pub(crate) use super::history::Waits;
 use crate::labels::FailureReason;
 use crate::source::{ActivityBacklog, Census, InstanceCount};
 use crate::telemetry::Telemetry;
@@ -49,6 +51,19 @@ pub(crate) struct Snapshot {
     /// Since when the oldest fetchable activity of a tag is visible, by tag.
     pub(crate) tags: Option<Vec<(Arc<str>, Option<i64>)>>,
     pub(crate) instances: Option<Vec<InstanceCount>>,
+    /// What the history adds up to; `None` where the backend has none to tell of.
+    pub(crate) history: Option<HistoryView>,
+    /// The running instances, once the history has been followed up to this census.
+    pub(crate) running: Option<Running>,
+}
+
+/// The running instances, their names folded under their caps.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    /// By orchestration.
+    pub(crate) orchestrations: Vec<(Arc<str>, Waits)>,
+    /// Running executions by the framework's version that they are pinned to.
+    pub(crate) runtime_versions: Vec<(Arc<str>, u64)>,
 }
 
 impl StoreView {

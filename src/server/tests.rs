@@ -64,10 +64,20 @@ fn snapshot() -> Snapshot {
     let queues = Some(QueueCensus { queues, detail: None });
     Snapshot {
         taken_at: SystemTime::now() - Duration::from_secs(90),
-        census: Census { now_ms: 91_000, store, queues, instances: None },
+        census: Census {
+            now_ms: 91_000,
+            store,
+            identity: None,
+            queues,
+            waiting: None,
+            instances: None,
+            total_instances: None,
+        },
         activities: None,
         tags: None,
         instances: None,
+        history: None,
+        running: None,
     }
 }
 

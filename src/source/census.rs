@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ExecutionKey;
 use crate::labels::{Clock, InstanceStatus, MessageState, Queue};
 
 /// One consistent view of a store.
@@ -10,9 +11,16 @@ pub(crate) struct Census {
     /// The moment all states and ages refer to: the store's clock, or the newest change of a replica.
     pub(crate) now_ms: i64,
     pub(crate) store: StoreFacts,
+    /// Tells this store from others; `None` where nothing does.
+    pub(crate) identity: Option<String>,
     /// `None` where the backend cannot tell.
     pub(crate) queues: Option<QueueCensus>,
+    /// Whom the queues keep waiting; `None` where the backend cannot tell.
+    pub(crate) waiting: Option<Waiting>,
+    /// `None` when they were not to be counted, or the backend cannot tell.
     pub(crate) instances: Option<InstanceCensus>,
+    /// How many instances there are, where that was cheap to know.
+    pub(crate) total_instances: Option<u64>,
 }
 
 /// What kind of store it is.
@@ -129,6 +137,23 @@ pub(crate) struct ActivityBacklog {
     pub(crate) oldest_ready_since_ms: Option<i64>,
 }
 
+/// Ids of instances by what the queues hold for them. An id may be in several, and any number of times.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// Whose lock is held.
+    pub(crate) executing: Vec<Box<str>>,
+    /// With a fetchable or blocked message for orchestrations, due timers included.
+    pub(crate) ready: Vec<Box<str>>,
+    /// With a message for orchestrations or an activity that was handed out before and is put off.
+    pub(crate) retrying: Vec<Box<str>>,
+    /// With an activity in the worker queue, in whatever state.
+    pub(crate) activities: Vec<Box<str>>,
+    /// With a timer of the instance's current execution in the queue.
+    pub(crate) timers: Vec<Box<str>>,
+    /// With any other message for orchestrations that is put off: a start that is scheduled for later.
+    pub(crate) delayed: Vec<Box<str>>,
+}
+
 /// Leases by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Leases {
@@ -140,6 +165,8 @@ pub(crate) struct Leases {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InstanceCensus {
     pub(crate) counts: Vec<InstanceCount>,
+    /// The running instances and their current executions; empty for a backend without a history.
+    pub(crate) running: Vec<ExecutionKey>,
 }
 
 /// Instances of one orchestration, version and status.

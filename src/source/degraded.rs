@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{
-    Census, InstanceCensus, InstanceCount, Mode, QueueCensus, QueueStats, Source, SourceError, StoreFacts,
+    Census, ExecutionKey, InstanceCensus, InstanceCount, Mode, Position, QueueCensus, QueueStats, Reading,
+    Request, Source, SourceError, StoreFacts, Take,
 };
 use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{Capability, ManagementAPI, ManagementError, QueueDepths, SystemMetrics};
@@ -22,7 +23,25 @@ impl Degraded {
 
 #[async_trait::async_trait]
 impl Source for Degraded {
-    async fn census(&mut self, _limit: Duration) -> Result<Census, SourceError> {
+    async fn read(&mut self, request: Request<'_>, _limit: Duration) -> Result<Reading, SourceError> {
+        // Without a history there is nothing but a census.
+        let census = if request.census { Some(self.census().await?) } else { None };
+        Ok(Reading { census, history: None })
+    }
+
+    async fn recall(
+        &mut self,
+        _executions: &[ExecutionKey],
+        _position: &Position,
+        _limit: Duration,
+        _take: &mut Take<'_>,
+    ) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+impl Degraded {
+    async fn census(&self) -> Result<Census, SourceError> {
         // The framework's own depths count sleeping timers and miss expired leases: they are not what the metric says.
         let capabilities = self.0.capabilities();
         let inexact =
@@ -48,7 +67,10 @@ impl Source for Degraded {
                 sizes: Vec::new(),
                 notes: Vec::new(),
             },
+            identity: None,
             queues: depths.map(|depths| queue_census(&depths)),
+            waiting: None,
+            total_instances: None,
             instances: metrics.map(|metrics| instance_census(&metrics)),
         })
     }
@@ -100,6 +122,7 @@ fn instance_census(metrics: &SystemMetrics) -> InstanceCensus {
         (InstanceStatus::Unknown, total_instances.saturating_sub(known)),
     ];
     InstanceCensus {
+        running: Vec::new(),
         counts: counts
             .into_iter()
             .map(|(status, count)| InstanceCount {
@@ -146,8 +169,7 @@ mod tests {
             (&[Capability::QueueDepths, Capability::ExactQueueDepths], true),
             (&[Capability::QueueDepths], false),
         ] {
-            let census =
-                Degraded::new(Arc::new(Depths(capabilities))).census(Duration::from_secs(1)).await.unwrap();
+            let census = Degraded::new(Arc::new(Depths(capabilities))).census().await.unwrap();
             assert_eq!(census.queues.is_some(), exported, "{capabilities:?}");
         }
     }

@@ -7,8 +7,8 @@
 //!
 //! Rooms: `reader` is one read of the store, whoever asks; `files` decides how the file can be opened, `open` opens it,
 //! `schema` probes the columns, `clock` finds the moment a copy is from, `text` and `sql` bring values out of SQL, `error`
-//! says what went wrong. `source` takes the census with `queues`, `undecodable` and `instances`; `management` answers
-//! people.
+//! says what went wrong. `source` takes the census with `queues`, `undecodable` and `instances`, and follows the history with
+//! `tail`; `management` answers people.
 
 mod clock;
 mod error;
@@ -21,6 +21,7 @@ mod reader;
 mod schema;
 mod source;
 mod sql;
+mod tail;
 mod text;
 mod undecodable;
 

@@ -18,7 +18,7 @@ const RULES: &[Rule] = &[
     Rule { room: "client", may_use: &["history", "labels", "management"] },
     Rule { room: "source", may_use: &["labels", "management"] },
     Rule { room: "store", may_use: &["history", "labels", "management", "source"] },
-    Rule { room: "observe", may_use: &["labels", "source", "telemetry"] },
+    Rule { room: "observe", may_use: &["history", "labels", "source", "telemetry"] },
     Rule { room: "metrics", may_use: &["labels", "source", "observe", "telemetry"] },
     Rule { room: "output", may_use: &["metrics"] },
     Rule {

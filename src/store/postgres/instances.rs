@@ -36,5 +36,5 @@ pub(super) async fn census(snapshot: &mut Snapshot) -> Result<(InstanceCensus, O
         });
         newest = newest.max(row.try_get(4)?);
     }
-    Ok((InstanceCensus { counts }, newest))
+    Ok((InstanceCensus { counts, running: Vec::new() }, newest))
 }

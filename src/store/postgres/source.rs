@@ -7,7 +7,9 @@ use super::queues::Sequences;
 use super::reader::{Reader, Snapshot};
 use super::{instances, notes, queues};
 use crate::labels::Clock;
-use crate::source::{Census, Mode, Source, SourceError, StoreFacts};
+use crate::source::{
+    Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, Take,
+};
 use crate::store::database::failure::Failure;
 use crate::store::database::reading::read;
 use crate::store::url::PostgresUrl;
@@ -65,7 +67,10 @@ impl Known {
                 sizes,
                 notes: notes::of(&schema, moment, ahead_ms),
             },
+            identity: None,
             queues: Some(counted.census),
+            waiting: None,
+            total_instances: None,
             instances: Some(instances),
         })
     }
@@ -73,9 +78,20 @@ impl Known {
 
 #[async_trait::async_trait]
 impl Source for PostgresSource {
-    async fn census(&mut self, limit: Duration) -> Result<Census, SourceError> {
+    async fn read(&mut self, _request: Request<'_>, limit: Duration) -> Result<Reading, SourceError> {
         let Self { place, reader, known } = self;
-        read!(reader, limit, snapshot => known.census(snapshot).await)
-            .map_err(|failure| failure.explain(place))
+        let census = read!(reader, limit, snapshot => known.census(snapshot).await)
+            .map_err(|failure| failure.explain(place))?;
+        Ok(Reading { census: Some(census), history: None })
+    }
+
+    async fn recall(
+        &mut self,
+        _executions: &[ExecutionKey],
+        _position: &Position,
+        _limit: Duration,
+        _take: &mut Take<'_>,
+    ) -> Result<(), SourceError> {
+        Ok(())
     }
 }

@@ -4,10 +4,11 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::text;
+use super::{sql, text};
 use crate::labels::InstanceStatus;
-use crate::source::{InstanceCensus, InstanceCount};
+use crate::source::{ExecutionKey, InstanceCensus, InstanceCount};
 use crate::store::database::failure::Failure;
+use crate::store::database::group::unsigned;
 
 /// Counts instances by the status of their current execution. Reads `instances` once and looks up one execution
 /// for each; executions without an instance (the framework leaves such) are never counted.
@@ -37,5 +38,28 @@ pub(super) async fn census(connection: &mut SqliteConnection) -> Result<Instance
             count: u64::try_from(count).unwrap_or(0),
         });
     }
-    Ok(InstanceCensus { counts })
+    drop(rows);
+    Ok(InstanceCensus { counts, running: running(connection).await? })
+}
+
+/// The running instances and their current executions.
+async fn running(connection: &mut SqliteConnection) -> Result<Vec<ExecutionKey>, Failure> {
+    let mut running = Vec::new();
+    let mut rows = sqlx::query(
+        "SELECT CAST(i.instance_id AS BLOB), i.current_execution_id FROM executions e \
+         JOIN instances i ON i.instance_id = e.instance_id AND i.current_execution_id = e.execution_id \
+         WHERE e.status IN ('Running', 'ContinuedAsNew')",
+    )
+    .fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
+        let instance_id = sql::text(&row, 0)?.unwrap_or_default().into_boxed_str();
+        running.push(ExecutionKey { instance_id, execution_id: unsigned(row.try_get(1)?) });
+    }
+    Ok(running)
+}
+
+/// How many instances there are: SQLite looks at the leaves of its smallest index, and at no row.
+pub(super) async fn total(connection: &mut SqliteConnection) -> Result<u64, Failure> {
+    let total: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM instances").fetch_one(connection).await?;
+    Ok(unsigned(total))
 }

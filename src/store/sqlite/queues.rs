@@ -16,7 +16,7 @@ use super::text;
 use super::undecodable::Undecodable;
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
-use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats};
+use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
 use crate::store::database::failure::Failure;
 use crate::store::database::group::{self, Group, unsigned};
 
@@ -32,7 +32,8 @@ pub(super) async fn depths(
     schema: &Schema,
     now_ms: i64,
 ) -> Result<QueueDepths, Failure> {
-    let Orchestrator { queue, timer, pending_timers } = orchestrator(connection, now_ms).await?;
+    let Orchestrator { queue, timer, pending_timers, .. } =
+        orchestrator(connection, now_ms, Ids::Not).await?;
     let (worker, _) = worker(connection, schema, now_ms).await?;
     Ok(QueueDepths {
         orchestrator_queue: queue.fetchable.unwrap_or(0) + timer.fetchable.unwrap_or(0),
@@ -46,8 +47,11 @@ pub(super) async fn census(
     schema: &Schema,
     undecodable: &mut Undecodable,
     now_ms: i64,
-) -> Result<QueueCensus, Failure> {
-    let Orchestrator { queue: mut orchestrator, mut timer, .. } = orchestrator(connection, now_ms).await?;
+) -> Result<(QueueCensus, Waiting), Failure> {
+    let Orchestrator { queue: mut orchestrator, mut timer, mut waiting, .. } =
+        orchestrator(connection, now_ms, Ids::Too).await?;
+    waiting.executing = executing(connection, now_ms).await?;
+    activities_of_instances(connection, schema, now_ms, &mut waiting).await?;
     let (mut worker, activities) = worker(connection, schema, now_ms).await?;
     let bad = undecodable.count(connection).await?;
     orchestrator.undecodable = bad.orchestrator;
@@ -66,7 +70,7 @@ pub(super) async fn census(
             false => None,
         },
     };
-    Ok(QueueCensus { queues: [orchestrator, worker, timer], detail: Some(detail) })
+    Ok((QueueCensus { queues: [orchestrator, worker, timer], detail: Some(detail) }, waiting))
 }
 
 /// When a row became visible: it waits since the later of its creation and its visibility.
@@ -94,14 +98,36 @@ struct Orchestrator {
     timer: QueueStats,
     /// Timers that are not due, of executions that have not ended.
     pending_timers: u64,
+    /// Whom the rows keep waiting.
+    waiting: Waiting,
 }
 
-async fn orchestrator(connection: &mut SqliteConnection, now_ms: i64) -> Result<Orchestrator, Failure> {
+/// Whether it is to be told whose the rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    Too,
+    Not,
+}
+
+async fn orchestrator(
+    connection: &mut SqliteConnection,
+    now_ms: i64,
+    ids: Ids,
+) -> Result<Orchestrator, Failure> {
+    // As JSON, which keeps every id apart from the next, and costs far less than a row for each.
+    let (untried, tried) = match ids {
+        Ids::Too => (
+            "json_group_array(id) FILTER (WHERE attempts = 0 AND NOT leftover)",
+            "json_group_array(id) FILTER (WHERE attempts > 0 AND NOT leftover)",
+        ),
+        Ids::Not => ("NULL", "NULL"),
+    };
     let sql = format!(
         "SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
-                SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), timer, SUM(orphan), SUM(leftover) \
+                SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), timer, SUM(orphan), SUM(leftover), \
+                CAST({untried} AS BLOB), CAST({tried} AS BLOB) \
          FROM ( \
-           SELECT {timer} AS timer, \
+           SELECT q.instance_id AS id, {timer} AS timer, \
              CASE WHEN il.locked_until > ?1 AND q.lock_token = il.lock_token THEN {in_flight} \
                   WHEN q.visible_at <= ?1 THEN CASE \
                     WHEN il.locked_until > ?1 THEN {blocked} \
@@ -131,11 +157,28 @@ async fn orchestrator(connection: &mut SqliteConnection, now_ms: i64) -> Result<
         starts = starts("q.work_item"),
         batch_starts = starts("s.work_item"),
     );
-    let mut orchestrator = Orchestrator { queue: group::empty(), timer: group::empty(), pending_timers: 0 };
+    let mut orchestrator = Orchestrator {
+        queue: group::empty(),
+        timer: group::empty(),
+        pending_timers: 0,
+        waiting: Waiting::default(),
+    };
     for row in sqlx::query(&sql).bind(now_ms).fetch_all(&mut *connection).await? {
         let group = group(&row)?;
         let leftovers = unsigned(row.try_get(8)?);
-        let stats = if row.try_get::<bool, _>(6)? {
+        let is_timer: bool = row.try_get(6)?;
+        let (untried, tried) = (text::ids(row.try_get(9)?), text::ids(row.try_get(10)?));
+        let waiting = &mut orchestrator.waiting;
+        match (group.state, is_timer) {
+            (MessageState::Delayed, true) => waiting.timers.extend(untried),
+            (MessageState::Delayed, false) => waiting.delayed.extend(untried),
+            _ => waiting.ready.extend(untried),
+        }
+        match group.state {
+            MessageState::Delayed => waiting.retrying.extend(tried),
+            _ => waiting.ready.extend(tried),
+        }
+        let stats = if is_timer {
             if group.state == MessageState::Delayed {
                 orchestrator.pending_timers += group.count - leftovers.min(group.count);
             }
@@ -215,6 +258,42 @@ fn group(row: &SqliteRow) -> Result<Group, sqlx::Error> {
         retrying: unsigned(row.try_get(4)?),
         max_attempts: unsigned(row.try_get(5)?),
     })
+}
+
+/// The instances of which a runtime takes a turn.
+async fn executing(connection: &mut SqliteConnection, now_ms: i64) -> Result<Vec<Box<str>>, Failure> {
+    let ids = sqlx::query_scalar(
+        "SELECT CAST(json_group_array(instance_id) AS BLOB) FROM instance_locks WHERE locked_until > ?1",
+    )
+    .bind(now_ms)
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(text::ids(ids))
+}
+
+/// The instances that have activities in the queue.
+async fn activities_of_instances(
+    connection: &mut SqliteConnection,
+    schema: &Schema,
+    now_ms: i64,
+    waiting: &mut Waiting,
+) -> Result<(), Failure> {
+    let inside =
+        "CASE WHEN json_valid(q.work_item) THEN json_extract(q.work_item, '$.ActivityExecute.instance') END";
+    let id =
+        if schema.worker_identity { format!("COALESCE(q.instance_id, {inside})") } else { inside.to_owned() };
+    let visible = if schema.worker_visible_at { "q.visible_at" } else { "0" };
+    let sql = format!(
+        "SELECT CAST(json_group_array(id) FILTER (WHERE NOT retrying) AS BLOB), \
+                CAST(json_group_array(id) FILTER (WHERE retrying) AS BLOB) \
+         FROM (SELECT {id} AS id, {visible} > ?1 AND q.attempt_count > 0 \
+                 AND (q.lock_token IS NULL OR q.locked_until <= ?1) AS retrying FROM worker_queue q) \
+         WHERE id IS NOT NULL"
+    );
+    let row = sqlx::query(&sql).bind(now_ms).fetch_one(&mut *connection).await?;
+    waiting.activities = text::ids(row.try_get(0)?);
+    waiting.retrying.extend(text::ids(row.try_get(1)?));
+    Ok(())
 }
 
 async fn ready_instances(connection: &mut SqliteConnection, now_ms: i64) -> Result<u64, Failure> {

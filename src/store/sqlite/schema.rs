@@ -16,8 +16,11 @@ pub(super) struct Schema {
     cookie: i64,
     /// Newest migration, or empty for a store that was created without migrations.
     pub(super) migration: String,
+    /// When each migration was run: no two stores have that in common, but for copies. `None` without migrations.
+    pub(super) identity: Option<String>,
     pub(super) worker_visible_at: bool,
     pub(super) worker_tag: bool,
+    pub(super) worker_identity: bool,
     pub(super) sessions: bool,
     pub(super) parents: bool,
     pub(super) custom_status: bool,
@@ -95,11 +98,25 @@ impl Schema {
         } else {
             String::new()
         };
+        // Only the first: a newer framework adds to them.
+        let identity = if has("_sqlx_migrations", "installed_on") && has("_sqlx_migrations", "execution_time")
+        {
+            sqlx::query_scalar::<_, Option<String>>(
+                "SELECT printf('%s %d', installed_on, execution_time) FROM _sqlx_migrations ORDER BY version LIMIT 1",
+            )
+            .fetch_optional(&mut *connection)
+            .await?
+            .flatten()
+        } else {
+            None
+        };
         Ok(Self {
             cookie,
             migration,
+            identity,
             worker_visible_at: has("worker_queue", "visible_at"),
             worker_tag: has("worker_queue", "tag"),
+            worker_identity: has("worker_queue", "instance_id"),
             sessions: has("sessions", "locked_until"),
             parents: has("instances", "parent_instance_id"),
             custom_status: has("instances", "custom_status"),

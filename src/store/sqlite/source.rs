@@ -1,13 +1,18 @@
 //! A SQLite store as a [`Source`]: one census a poll.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::SqliteConnection;
 
 use super::files::Files;
 use super::reader::{Place, Reader, Snapshot};
 use super::undecodable::Undecodable;
-use super::{instances, queues};
-use crate::source::{Census, InstanceCensus, Mode, Source, SourceError, StoreFacts};
+use super::{instances, queues, tail};
+use crate::source::{
+    Census, ExecutionKey, InstanceCensus, Mode, Position, Reading, Request, Source, SourceError, StoreFacts,
+    Take,
+};
 use crate::store::database::failure::Failure;
 use crate::store::database::reading::read;
 
@@ -28,6 +33,8 @@ struct Known {
     undecodable: Undecodable,
     /// The last instance census and the files it was taken from: it holds for as long as they do not change.
     instances: Option<(Files, InstanceCensus)>,
+    /// When the instances may be counted next, which takes longer the more there are.
+    total_at: Option<Instant>,
 }
 
 impl SqliteSource {
@@ -37,24 +44,32 @@ impl SqliteSource {
     }
 }
 
+/// Counting all instances is followed by a pause this many times as long, a minute at most: that some were deleted may be
+/// noticed so much later.
+const TOTAL_PAUSE: u32 = 5_000;
+const LONGEST_TOTAL_PAUSE: Duration = Duration::from_secs(60);
+
 impl Known {
-    async fn census(&mut self, snapshot: &mut Snapshot) -> Result<Census, Failure> {
+    async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, Failure> {
         if self.generation != snapshot.generation {
             *self = Self { generation: snapshot.generation, ..Self::default() };
         }
+        let history = match request.history {
+            Some(start) => Some(tail::step(snapshot.connection(), start).await?),
+            None => None,
+        };
+        let census = if request.census { Some(self.census(snapshot, request.recount).await?) } else { None };
+        Ok(Reading { census, history })
+    }
+
+    async fn census(&mut self, snapshot: &mut Snapshot, recount: bool) -> Result<Census, Failure> {
         let moment = snapshot.moment().await?;
         let (schema, files) = (snapshot.schema.clone(), snapshot.files.clone());
         let connection = snapshot.connection();
-        let queues = queues::census(connection, &schema, &mut self.undecodable, moment.now_ms).await?;
-        let instances = match &self.instances {
-            Some((unchanged, counts)) if *unchanged == files => counts.clone(),
-            _ => {
-                let counts = instances::census(connection).await?;
-                // Only if a write after the look at the files would have shown.
-                self.instances = files.would_show_a_change().then(|| (files.clone(), counts.clone()));
-                counts
-            }
-        };
+        let (queues, waiting) =
+            queues::census(connection, &schema, &mut self.undecodable, moment.now_ms).await?;
+        let instances = if recount { Some(self.instances(connection, &files).await?) } else { None };
+        let total_instances = if recount { None } else { self.total(connection).await? };
         Ok(Census {
             now_ms: moment.now_ms,
             store: StoreFacts {
@@ -67,17 +82,60 @@ impl Known {
                 sizes: files.sizes(),
                 notes: snapshot.replica.then(|| A_COPY.to_owned()).into_iter().collect(),
             },
+            identity: schema.identity,
             queues: Some(queues),
-            instances: Some(instances),
+            waiting: Some(waiting),
+            instances,
+            total_instances,
         })
+    }
+
+    async fn instances(
+        &mut self,
+        connection: &mut SqliteConnection,
+        files: &Files,
+    ) -> Result<InstanceCensus, Failure> {
+        if let Some((unchanged, counts)) = &self.instances
+            && unchanged == files
+        {
+            return Ok(counts.clone());
+        }
+        let counts = instances::census(connection).await?;
+        // Only if a write after the look at the files would have shown.
+        self.instances = files.would_show_a_change().then(|| (files.clone(), counts.clone()));
+        Ok(counts)
+    }
+
+    /// The number of all instances, unless it was counted a short time ago.
+    async fn total(&mut self, connection: &mut SqliteConnection) -> Result<Option<u64>, Failure> {
+        let began = Instant::now();
+        if self.total_at.is_some_and(|at| began < at) {
+            return Ok(None);
+        }
+        let total = instances::total(connection).await?;
+        let pause = began.elapsed().saturating_mul(TOTAL_PAUSE).min(LONGEST_TOTAL_PAUSE);
+        self.total_at = Some(began + pause);
+        Ok(Some(total))
     }
 }
 
 #[async_trait::async_trait]
 impl Source for SqliteSource {
-    async fn census(&mut self, limit: Duration) -> Result<Census, SourceError> {
+    async fn read(&mut self, request: Request<'_>, limit: Duration) -> Result<Reading, SourceError> {
         let Self { place, reader, known } = self;
-        read!(reader, limit, snapshot => known.census(snapshot).await)
+        read!(reader, limit, snapshot => known.read(snapshot, request).await)
+            .map_err(|failure| failure.explain(&place.path.display()))
+    }
+
+    async fn recall(
+        &mut self,
+        executions: &[ExecutionKey],
+        position: &Position,
+        limit: Duration,
+        take: &mut Take<'_>,
+    ) -> Result<(), SourceError> {
+        let Self { place, reader, .. } = self;
+        read!(reader, limit, snapshot => tail::recall(snapshot.connection(), executions, position, &mut *take).await)
             .map_err(|failure| failure.explain(&place.path.display()))
     }
 }

@@ -50,6 +50,16 @@ pub(super) fn json_name(bytes: &[u8]) -> Arc<str> {
     shorten(&lossy)
 }
 
+/// A JSON array of texts, cast to BLOB. What is no text is left out.
+pub(super) fn ids(json: Option<Vec<u8>>) -> Vec<Box<str>> {
+    let Some(json) = json else { return Vec::new() };
+    serde_json::from_slice(&json).unwrap_or_else(|_| {
+        // The database does not check that a text is UTF-8, nor that an id is a text.
+        let values = serde_json::from_str::<Vec<serde_json::Value>>(&String::from_utf8_lossy(&json));
+        values.unwrap_or_default().iter().filter_map(|value| Some(value.as_str()?.into())).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

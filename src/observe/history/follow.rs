@@ -1,0 +1,245 @@
+//! Follows the history of one store: asks the source, lets the tracker count, keeps the state file.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::state::{State, StateFile, Unusable};
+use super::{Decoded, HistoryView, RECALL, Tracker};
+use crate::labels::FailureReason;
+use crate::source::{Batch, Census, Reading, Request, Source, SourceError, Start};
+use crate::telemetry::Telemetry;
+
+/// A source interrupts itself at its limit; one that does not answer even then is dropped this much later (or, under a
+/// shorter limit, when that has passed once more).
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A position that moved without an event is not worth a write to the disk more often than this.
+const SAVE_IDLE: Duration = Duration::from_secs(60);
+
+/// Follows the history of one store.
+pub(crate) struct Follower {
+    tracker: Tracker,
+    /// What the tracker begins with when it has to begin anew.
+    max_names: usize,
+    backfill: bool,
+    file: Option<Arc<StateFile>>,
+    /// What the state file said of its store, until the store was seen to be that one.
+    claimed: Option<Option<String>>,
+    identity: Option<String>,
+    /// Something was counted since the last save.
+    unsaved: bool,
+    saved_at: Option<Instant>,
+    /// The last failure to write was told.
+    told: bool,
+}
+
+impl Follower {
+    pub(crate) fn new(store: &str, max_names: usize, backfill: bool, file: Option<StateFile>) -> Self {
+        let mut follower = Self {
+            tracker: Tracker::new(now_ms(), start(backfill), max_names),
+            max_names,
+            backfill,
+            file: file.map(Arc::new),
+            claimed: None,
+            identity: None,
+            unsaved: false,
+            saved_at: None,
+            told: false,
+        };
+        follower.load(store);
+        follower
+    }
+
+    fn load(&mut self, store: &str) {
+        let Some(file) = &self.file else { return };
+        match file.load() {
+            Ok(None) => {}
+            Ok(Some(Ok(State { identity, position, totals }))) => {
+                tracing::info!(store, file = %file.path().display(), "counters go on where they ended");
+                self.tracker = Tracker::resume(position, totals, self.max_names);
+                self.claimed = Some(identity);
+            }
+            Ok(Some(Err(why))) => self.begin_anew(store, why),
+            Err(error) => {
+                tracing::error!(store, file = %file.path().display(), "the state file cannot be read: {error}. Counters begin anew and are not kept");
+                self.file = None;
+            }
+        }
+    }
+
+    /// Sets the file aside.
+    fn begin_anew(&mut self, store: &str, why: Unusable) {
+        self.tracker = Tracker::new(now_ms(), start(self.backfill), self.max_names);
+        let Some(file) = &self.file else { return };
+        let path = file.path().display();
+        match file.set_aside(why) {
+            Ok(aside) => tracing::warn!(
+                store, file = %path,
+                "the state file {}; it was renamed to {}, and counters begin anew", why.words(), aside.display()
+            ),
+            Err(error) => {
+                tracing::error!(
+                    store, file = %path,
+                    "the state file {} and cannot be renamed: {error}. Counters begin anew and are not kept", why.words()
+                );
+                self.file = None;
+            }
+        }
+    }
+
+    /// One poll: a census, and the history up to it as far as one step goes.
+    pub(crate) async fn observe(
+        &mut self,
+        store: &str,
+        source: &mut dyn Source,
+        limit: Duration,
+    ) -> Result<(Census, Option<HistoryView>), SourceError> {
+        if let Some(claimed) = &self.claimed {
+            let request = Request { census: true, recount: false, history: None };
+            let identity = read(source, request, limit).await?.census.and_then(|census| census.identity);
+            let another = claimed.is_some() && identity.is_some() && *claimed != identity;
+            self.claimed = None;
+            if another {
+                self.begin_anew(store, Unusable::Foreign);
+            }
+        }
+        // Again with a recount where the reckoning turns out to be void.
+        for _ in 0..2 {
+            let began = Instant::now();
+            let ask = self.tracker.ask(began);
+            let request = Request { census: true, recount: ask.recount, history: ask.history.as_ref() };
+            let Reading { census, history } = read(source, request, limit).await?;
+            let took = began.elapsed();
+            let Some(mut census) = census else { break };
+            self.identity.clone_from(&census.identity);
+            match history {
+                Some(batch) => self.take(store, source, &batch, limit).await?,
+                // A source without a history.
+                None if ask.history.is_some() => return Ok((census, None)),
+                None => {}
+            }
+            if let Some(view) = self.tracker.settle(&mut census, began, took) {
+                return Ok((census, Some(view)));
+            }
+        }
+        Err(SourceError::new(
+            FailureReason::Other,
+            "the store did not count its instances when it was asked to",
+        ))
+    }
+
+    /// One step of catching up.
+    pub(crate) async fn step(
+        &mut self,
+        store: &str,
+        source: &mut dyn Source,
+        limit: Duration,
+    ) -> Result<(), SourceError> {
+        if let Some((executions, position)) = self.tracker.to_recall() {
+            let tracker = &mut self.tracker;
+            within(limit, source.recall(&executions, &position, limit, &mut |chunk| tracker.recall(chunk)))
+                .await?;
+            tracker.recalled(executions.len());
+            return Ok(());
+        }
+        let Some(start) = self.tracker.ask(Instant::now()).history else { return Ok(()) };
+        let request = Request { census: false, recount: false, history: Some(&start) };
+        match read(source, request, limit).await?.history {
+            Some(batch) => self.take(store, source, &batch, limit).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Counts what was read, after what has to be known before it.
+    async fn take(
+        &mut self,
+        store: &str,
+        source: &mut dyn Source,
+        batch: &Batch,
+        limit: Duration,
+    ) -> Result<(), SourceError> {
+        if let Some(why) = &batch.lost {
+            tracing::warn!(store, "{why}");
+            self.tracker.lose();
+        }
+        let decoded = Decoded::new(&batch.chunks);
+        if let Some(strays) = self.tracker.strays(&decoded) {
+            for some in strays.chunks(RECALL) {
+                let tracker = &mut self.tracker;
+                within(limit, source.recall(some, &batch.began, limit, &mut |chunk| tracker.recall(chunk)))
+                    .await?;
+            }
+        }
+        self.unsaved |= self.tracker.advance(&decoded, batch);
+        Ok(())
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        self.tracker.is_behind()
+    }
+
+    pub(crate) fn take_dropped(&mut self) -> [u64; 4] {
+        self.tracker.take_dropped()
+    }
+
+    /// Keeps what was counted, before anybody is shown it: what a later poll can no longer see is not lost then.
+    pub(crate) async fn save(&mut self, store: &str, telemetry: &Telemetry) {
+        let Some(file) = &self.file else { return };
+        let due = self.unsaved || self.saved_at.is_none_or(|at| at.elapsed() >= SAVE_IDLE);
+        let Some((position, totals)) = self.tracker.state().filter(|_| due) else { return };
+        let state =
+            State { identity: self.identity.clone(), position: position.clone(), totals: totals.clone() };
+        let file = Arc::clone(file);
+        let path = file.path().display().to_string();
+        let saved = tokio::task::spawn_blocking(move || file.save(&state))
+            .await
+            .unwrap_or_else(|error| Err(error.into()));
+        match saved {
+            Ok(()) => {
+                self.unsaved = false;
+                self.saved_at = Some(Instant::now());
+                if std::mem::take(&mut self.told) {
+                    tracing::info!(store, file = %path, "the state file is written again");
+                }
+            }
+            Err(error) => {
+                telemetry.state_write_failed(store);
+                if !std::mem::replace(&mut self.told, true) {
+                    tracing::error!(
+                        store, file = %path,
+                        "the state file cannot be written: {error}. Until it can, a restart counts again what came since the last write"
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn start(backfill: bool) -> Start {
+    if backfill { Start::Beginning } else { Start::Now }
+}
+
+async fn read(
+    source: &mut dyn Source,
+    request: Request<'_>,
+    limit: Duration,
+) -> Result<Reading, SourceError> {
+    within(limit, source.read(request, limit)).await
+}
+
+async fn within<T>(
+    limit: Duration,
+    read: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    tokio::time::timeout(limit.saturating_add(GRACE.min(limit)), read).await.unwrap_or_else(|_elapsed| {
+        Err(SourceError::new(
+            FailureReason::Timeout,
+            format!("no answer within {limit:?}: the store or its file system hangs"),
+        ))
+    })
+}
+
+fn now_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,82 @@
+//! The history of a store as it grows: where to go on, what was read, how to say where one is.
+//!
+//! What is read is text as it is stored. Reading it (SQL), decoding it and folding it are different work in different
+//! rooms: a read is over, and its transaction ended, before the first event is decoded.
+
+use serde::{Deserialize, Serialize};
+
+/// Separates the texts of a [`Chunk`]: a control character that no JSON holds unescaped (RFC 7464 uses it likewise).
+pub(crate) const SEPARATOR: u8 = 0x1e;
+
+/// Where reading begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Behind everything that is there.
+    Now,
+    /// With the oldest event that is still there.
+    Beginning,
+    /// Where an earlier read ended.
+    After(Position),
+}
+
+/// How far a history has been read. Only the backend that made it understands it; everybody may store it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Position(pub(crate) serde_json::Value);
+
+/// Texts of events, in an order in which the events of each execution follow each other as they were written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Chunk {
+    /// Many, with a [`SEPARATOR`] between each and the next.
+    Joined(Vec<u8>),
+    /// One that is by itself.
+    One(Vec<u8>),
+    /// So many that are too large to be looked at, or no text at all: they are counted, and nothing else.
+    Unreadable(u64),
+}
+
+/// One step along a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) chunks: Vec<Chunk>,
+    /// Where these begin: the position before, or the one taken in its place.
+    pub(crate) began: Position,
+    /// Where to go on, once these have been counted.
+    pub(crate) position: Position,
+    /// Events that are there and were not read yet; 0 when this step reached the end.
+    pub(crate) backlog: u64,
+    /// Events that were written and deleted since the position before, without having been read.
+    pub(crate) missed: u64,
+    /// The position before is not to be found in this store: why, and how reading went on. What was known of running
+    /// executions may be void.
+    pub(crate) lost: Option<String>,
+}
+
+/// Takes what a read hands over piece by piece.
+pub(crate) type Take<'a> = dyn FnMut(&Chunk) + Send + 'a;
+
+/// One execution.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ExecutionKey {
+    pub(crate) instance_id: Box<str>,
+    pub(crate) execution_id: u64,
+}
+
+impl Chunk {
+    /// The texts, one by one.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let (joined, one) = match self {
+            Self::Joined(texts) => (Some(texts.split(|byte| *byte == SEPARATOR)), None),
+            Self::One(text) => (None, Some(text.as_slice())),
+            Self::Unreadable(_) => (None, None),
+        };
+        joined.into_iter().flatten().chain(one)
+    }
+
+    /// Events that have no text here.
+    pub(crate) fn unreadable(&self) -> u64 {
+        match self {
+            Self::Unreadable(events) => *events,
+            Self::Joined(_) | Self::One(_) => 0,
+        }
+    }
+}
