@@ -209,3 +209,108 @@ impl<N: Clone> Opens<N> {
         Effect::Ended(ended, outcome)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Takes events, each an id, its source, its type and its fields; answers the ids of what is open.
+    fn open_after(events: &[(u64, Option<u64>, &str, serde_json::Value)]) -> Vec<u64> {
+        let mut opens = Opens::<String>::default();
+        for (id, source, kind, fields) in events {
+            let mut event = json!({
+                "event_id": id, "source_event_id": source, "instance_id": "i", "execution_id": 1, "timestamp_ms": 1,
+                "type": kind,
+            });
+            event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            opens.take(&Brief::decode(event.to_string().as_bytes()).unwrap(), str::to_owned);
+        }
+        opens.iter().map(|open| open.event_id).collect()
+    }
+
+    fn named(name: &str) -> serde_json::Value {
+        json!({ "name": name })
+    }
+
+    fn because(reason: &str) -> serde_json::Value {
+        json!({ "reason": reason })
+    }
+
+    #[test]
+    fn what_began_is_open_until_it_ends_once() {
+        let none = json!({});
+        let events = [
+            (2, None, "ActivityScheduled", named("A")),
+            (3, None, "ActivityScheduled", named("__duroxide_syscall:new_guid")),
+            (4, None, "SubOrchestrationScheduled", json!({"name": "C", "instance": "sub::4"})),
+            (5, None, "TimerCreated", json!({"fire_at_ms": 9})),
+            (6, Some(2), "ActivityCancelRequested", because("dropped_future")),
+            // The end of what was given up, of what never began, and of nothing.
+            (7, Some(2), "ActivityCompleted", none.clone()),
+            (8, Some(77), "ActivityFailed", none.clone()),
+            (9, None, "TimerFired", none.clone()),
+        ];
+        assert_eq!(open_after(&events), [4, 5]);
+    }
+
+    #[test]
+    fn an_event_goes_to_the_oldest_wait_of_its_name_or_is_lost() {
+        let events = [
+            (2, None, "ExternalEvent", named("go")),
+            (3, None, "ExternalSubscribed", named("go")),
+            (4, None, "ExternalSubscribed", named("go")),
+            (5, None, "ExternalSubscribed", named("stop")),
+            (6, None, "ExternalEvent", named("go")),
+            (7, Some(5), "ExternalSubscribedCancelled", because("dropped_future")),
+        ];
+        assert_eq!(open_after(&events), [4]);
+    }
+
+    #[test]
+    fn a_message_waits_for_who_asks_and_passes_from_who_gave_up_to_the_next() {
+        let mut events = vec![
+            (2, None, "ExternalEventPersistent", named("inbox")),
+            (3, None, "ExternalSubscribedPersistent", named("inbox")),
+            (4, None, "ExternalSubscribedPersistent", named("inbox")),
+            (5, None, "ExternalSubscribedPersistent", named("inbox")),
+        ];
+        assert_eq!(open_after(&events), [4, 5], "what waited was taken by the first who asked");
+        events.push((6, None, "ExternalEventPersistent", named("inbox")));
+        assert_eq!(open_after(&events), [5]);
+        events.push((7, Some(4), "ExternalSubscribedPersistentCancelled", because("dropped_future")));
+        assert!(open_after(&events).is_empty());
+    }
+
+    #[test]
+    fn the_marks_behind_the_end_do_not_take_an_answer_away() {
+        let events = [
+            (2, None, "ExternalSubscribedPersistent", named("inbox")),
+            (3, None, "ExternalSubscribedPersistent", named("inbox")),
+            (4, None, "ExternalEventPersistent", named("inbox")),
+            (5, Some(2), "ExternalSubscribedPersistentCancelled", because("orchestration_terminal")),
+        ];
+        assert_eq!(open_after(&events), [3]);
+    }
+
+    #[test]
+    fn a_fan_out_keeps_what_is_open_alone() {
+        let mut opens = Opens::<()>::default();
+        let mut take = |json: serde_json::Value| {
+            opens.take(&Brief::decode(json.to_string().as_bytes()).unwrap(), |_| ());
+            (opens.iter().count(), opens.open.len())
+        };
+        let event = |id: u64, source: Option<u64>, kind: &str| {
+            json!({"event_id": id, "source_event_id": source, "instance_id": "i", "execution_id": 1, "timestamp_ms": 1,
+                "type": kind, "name": "A"})
+        };
+        for id in 0..1000 {
+            take(event(id, None, "ActivityScheduled"));
+        }
+        for id in 0..990 {
+            let (open, kept) = take(event(1000 + id, Some(id * 7 % 1000), "ActivityCompleted"));
+            assert_eq!(u64::try_from(open).unwrap(), 999 - id);
+            assert!(kept <= 2 * open + 17, "{kept} kept for {open}");
+        }
+    }
+}

@@ -244,6 +244,12 @@ impl Tracker {
         }
     }
 
+    /// As if a recount were due.
+    #[cfg(test)]
+    fn recount_now(&mut self) {
+        self.checked = None;
+    }
+
     /// Names that found no place in the totals since the last call: executions, orchestrations, activities, children.
     pub(crate) fn take_dropped(&mut self) -> [u64; 4] {
         let totals = &mut self.fold.totals;
@@ -255,3 +261,6 @@ impl Tracker {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,16 +90,15 @@ impl Poller {
         loop {
             let began = Instant::now();
             let well = self.poll().await;
-            let pause = pause(self.settings.interval, began.elapsed(), well);
-            let behind = self.history.is_behind();
-            if behind && well {
-                self.catch_up(Instant::now() + pause).await;
+            let next = Instant::now() + pause(self.settings.interval, began.elapsed(), well);
+            if well && self.is_behind() {
+                self.catch_up(next).await;
+                if !self.is_behind() {
+                    // What could not be told before is told at once.
+                    continue;
+                }
             }
-            // What has just been learnt of the past is shown at once.
-            if !behind || self.history.is_behind() {
-                tokio::time::sleep_until((Instant::now() + pause.saturating_sub(began.elapsed())).into())
-                    .await;
-            }
+            tokio::time::sleep_until(next.into()).await;
         }
     }
 

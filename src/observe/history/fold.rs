@@ -106,7 +106,10 @@ impl Fold {
             EventType::OrchestrationContinuedAsNew => ExecutionOutcome::ContinuedAsNew,
             _ => {
                 let effect = take_open(&mut running.opens, &mut self.totals, &mut self.names, event);
-                return if count { self.count(event, effect) } else { () };
+                if count {
+                    self.count(event, effect);
+                }
+                return;
             }
         };
         self.finished(event, outcome, count);
@@ -133,36 +136,26 @@ impl Fold {
         }
     }
 
+    /// An execution ends once, whatever is written behind its end.
     fn finished(&mut self, event: &Brief<'_>, outcome: ExecutionOutcome, count: bool) {
-        let goes_on = outcome == ExecutionOutcome::ContinuedAsNew;
-        let running = if goes_on { self.running.get_mut(&*event.instance_id) } else { None };
-        // An execution ends once, whatever is written behind its end.
-        if let Some(running) = running {
-            if std::mem::replace(&mut running.continued, true) {
-                return;
-            }
-            if count {
-                let (place, distributions) = (running.place, running.distributions);
-                let (duration, events) =
-                    (event.timestamp_ms.saturating_sub(running.started_ms), running.events);
-                self.count_end(event, outcome, place, distributions, duration, events);
-            }
-            return;
+        let Some(running) = self.running.get_mut(&*event.instance_id) else { return };
+        let first = !std::mem::replace(&mut running.continued, true);
+        let (place, distributions) = (running.place, running.distributions);
+        let (duration_ms, events) = (event.timestamp_ms.saturating_sub(running.started_ms), running.events);
+        let status = match outcome {
+            // The instance runs on.
+            ExecutionOutcome::ContinuedAsNew => None,
+            ExecutionOutcome::Completed => Some(InstanceStatus::Completed),
+            ExecutionOutcome::Failed => Some(InstanceStatus::Failed),
+        };
+        if count && first {
+            self.count_end(event, outcome, place, distributions, duration_ms, events);
         }
+        let Some(status) = status else { return };
         let Some(running) = self.running.remove(&*event.instance_id) else { return };
-        if count && !running.continued {
-            let duration = event.timestamp_ms.saturating_sub(running.started_ms);
-            self.count_end(event, outcome, running.place, running.distributions, duration, running.events);
-        }
         if count {
-            let status = match outcome {
-                ExecutionOutcome::Completed => InstanceStatus::Completed,
-                ExecutionOutcome::Failed => InstanceStatus::Failed,
-                ExecutionOutcome::ContinuedAsNew => InstanceStatus::Running,
-            };
-            let orchestration = running.orchestration.clone();
-            let from = Some((orchestration.clone(), InstanceStatus::Running));
-            self.changes.push(Change { from, to: (orchestration, status) });
+            let from = Some((running.orchestration.clone(), InstanceStatus::Running));
+            self.changes.push(Change { from, to: (running.orchestration.clone(), status) });
         }
         self.remember(&event.instance_id, running);
     }

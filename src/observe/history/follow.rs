@@ -174,6 +174,11 @@ impl Follower {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn tracker_mut(&mut self) -> &mut Tracker {
+        &mut self.tracker
+    }
+
     pub(crate) fn is_behind(&self) -> bool {
         self.tracker.is_behind()
     }
