@@ -113,6 +113,10 @@ impl History {
         }
         for (orchestration, ended) in totals.orchestrations.iter() {
             for (outcome, Ended { duration, events }) in ExecutionOutcome::ALL.iter().zip(&ended.by_outcome) {
+                // Buckets are many: what is rare exists once it has happened. (Counters exist from the beginning.)
+                if *outcome != ExecutionOutcome::Completed && duration.count() == 0 {
+                    continue;
+                }
                 let labels = [store, orchestration, outcome.label()];
                 distribution(&mut self.duration, labels, duration, DURATION_MS, MILLISECONDS);
                 distribution(&mut self.history_events, labels, events, EVENTS, ONE);
@@ -123,6 +127,9 @@ impl History {
             for (outcome, roundtrip) in Outcome::ALL.iter().zip(roundtrip) {
                 let labels = [store, activity, outcome.label()];
                 self.activities_finished.push(labels, count(roundtrip.count()));
+                if *outcome != Outcome::Completed && roundtrip.count() == 0 {
+                    continue;
+                }
                 distribution(&mut self.roundtrip, labels, roundtrip, ROUNDTRIP_MS, MILLISECONDS);
             }
         }

@@ -164,7 +164,7 @@ impl Tracker {
         }
     }
 
-    /// The position before is not in this store: what was known of running executions is void.
+    /// What was read last is gone: what was known of executions may be untrue, and is learnt again.
     pub(crate) fn lose(&mut self) {
         self.fold.forget();
         self.instances.forget();

@@ -46,8 +46,9 @@ pub(crate) struct Batch {
     pub(crate) backlog: u64,
     /// Events that were written and deleted since the position before, without having been read.
     pub(crate) missed: u64,
-    /// The position before is not to be found in this store: why, and how reading went on. What was known of running
-    /// executions may be void.
+    /// Events that had been read last are gone, deleted or undone: what was known of executions may be untrue.
+    pub(crate) rewound: bool,
+    /// The position before is not to be found in this store at all: why, and how reading went on, for people.
     pub(crate) lost: Option<String>,
 }
 

@@ -160,6 +160,8 @@ impl Follower {
     ) -> Result<(), SourceError> {
         if let Some(why) = &batch.lost {
             tracing::warn!(store, "{why}");
+        }
+        if batch.rewound || batch.lost.is_some() {
             self.tracker.lose();
         }
         let decoded = Decoded::new(&batch.chunks);

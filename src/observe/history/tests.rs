@@ -11,8 +11,8 @@ use super::state::StateFile;
 use super::*;
 use crate::labels::{EventType, ExecutionOutcome, FailureKind, InstanceStatus, Outcome};
 use crate::source::{
-    Batch, Census, Chunk, ExecutionKey, InstanceCount, Mode, Position, Reading, Request, SEPARATOR, Source, SourceError,
-    Start, StoreFacts, Take,
+    Batch, Census, Chunk, ExecutionKey, InstanceCount, Mode, Position, Reading, Request, SEPARATOR, Source,
+    SourceError, Start, StoreFacts, Take,
 };
 use crate::telemetry::Telemetry;
 
@@ -31,7 +31,15 @@ struct Store {
 }
 
 impl Store {
-    fn write(&mut self, instance: &str, execution: u64, id: u64, source: Option<u64>, kind: &str, rest: serde_json::Value) {
+    fn write(
+        &mut self,
+        instance: &str,
+        execution: u64,
+        id: u64,
+        source: Option<u64>,
+        kind: &str,
+        rest: serde_json::Value,
+    ) {
         self.newest += 1;
         self.now_ms += 7;
         let mut event = json!({
@@ -70,7 +78,10 @@ impl Store {
         InstanceCensus {
             counts: counts.collect(),
             running: running
-                .map(|(id, (execution, ..))| ExecutionKey { instance_id: id.as_str().into(), execution_id: *execution })
+                .map(|(id, (execution, ..))| ExecutionKey {
+                    instance_id: id.as_str().into(),
+                    execution_id: *execution,
+                })
                 .collect(),
         }
     }
@@ -85,6 +96,7 @@ impl Store {
             position: Position(json!(last)),
             backlog: self.rows.range(last + 1..).count() as u64,
             missed: last - row - rows.len() as u64,
+            rewound: false,
             lost: None,
         }
     }
@@ -98,7 +110,12 @@ impl Source for Store {
             return Err(SourceError::new(crate::labels::FailureReason::Other, "broken"));
         }
         let history = request.history.map(|start| match start {
-            Start::Now => Batch { chunks: Vec::new(), backlog: 0, missed: 0, ..Store { step: 0, ..self.clone() }.after(self.newest) },
+            Start::Now => Batch {
+                chunks: Vec::new(),
+                backlog: 0,
+                missed: 0,
+                ..Store { step: 0, ..self.clone() }.after(self.newest)
+            },
             Start::Beginning => self.after(0),
             Start::After(position) => self.after(position.0.as_u64().unwrap()),
         });
@@ -147,7 +164,10 @@ impl Source for Store {
 #[derive(Debug, Clone)]
 enum Act {
     /// The next thing in the life of an instance.
-    Live { instance: u8, choice: u8 },
+    Live {
+        instance: u8,
+        choice: u8,
+    },
     Poll,
     Step,
     Fail,
@@ -190,11 +210,19 @@ impl Life {
         let mut write = |source, kind, rest| store.write(id, self.execution, event_id, source, kind, rest);
         match choice % 8 {
             0 | 1 => {
-                write(None, "ActivityScheduled", json!({"name": format!("act-{}", choice % 3), "input": "x"}));
+                write(
+                    None,
+                    "ActivityScheduled",
+                    json!({"name": format!("act-{}", choice % 3), "input": "x"}),
+                );
                 self.open.push((event_id, "Activity"));
             }
             2 => {
-                write(None, "SubOrchestrationScheduled", json!({"name": "kid", "instance": "sub::2", "input": ""}));
+                write(
+                    None,
+                    "SubOrchestrationScheduled",
+                    json!({"name": "kid", "instance": "sub::2", "input": ""}),
+                );
                 self.open.push((event_id, "SubOrchestration"));
             }
             3 => {
@@ -215,13 +243,21 @@ impl Life {
             }
             6 => write(None, "ExternalEvent", json!({"name": "n", "data": "d"})),
             7 if choice > 128 => {
-                let kind = ["OrchestrationCompleted", "OrchestrationFailed", "OrchestrationContinuedAsNew"][usize::from(choice % 3)];
+                let kind = ["OrchestrationCompleted", "OrchestrationFailed", "OrchestrationContinuedAsNew"]
+                    [usize::from(choice % 3)];
                 write(None, kind, json!({"output": "", "details": {"Application": {"kind": "Panicked"}}}));
                 // The framework clears up behind the end.
                 for (source, what) in std::mem::take(&mut self.open) {
                     if what == "Activity" {
                         let reason = json!({"reason": "orchestration_terminal_completed"});
-                        store.write(id, self.execution, self.next, Some(source), "ActivityCancelRequested", reason);
+                        store.write(
+                            id,
+                            self.execution,
+                            self.next,
+                            Some(source),
+                            "ActivityCancelRequested",
+                            reason,
+                        );
                         self.next += 1;
                     }
                 }
@@ -238,7 +274,14 @@ impl Life {
         self.execution += 1;
         self.next = 2;
         let name = format!("orch-{}", id.len() % 2);
-        store.write(id, self.execution, 1, None, "OrchestrationStarted", json!({"name": name, "version": "1", "input": ""}));
+        store.write(
+            id,
+            self.execution,
+            1,
+            None,
+            "OrchestrationStarted",
+            json!({"name": name, "version": "1", "input": ""}),
+        );
     }
 }
 
@@ -256,10 +299,15 @@ impl Truth {
             let same = |other: &serde_json::Value| {
                 other["instance_id"] == event["instance_id"] && other["execution_id"] == event["execution_id"]
             };
-            let own: Vec<_> = events.iter().filter(|(at, other)| at <= row && same(other)).map(|(_, other)| other).collect();
+            let own: Vec<_> = events
+                .iter()
+                .filter(|(at, other)| at <= row && same(other))
+                .map(|(_, other)| other)
+                .collect();
             let time = |event: &serde_json::Value| event["timestamp_ms"].as_u64().unwrap();
             let began = own.iter().find(|other| other["event_id"] == event["source_event_id"]);
-            let first_end = own.iter().filter(|other| other["source_event_id"] == event["source_event_id"]).count() == 1;
+            let first_end =
+                own.iter().filter(|other| other["source_event_id"] == event["source_event_id"]).count() == 1;
             match (kind, began) {
                 ("OrchestrationStarted", _) => add(format!("started {}", event["name"]), 1),
                 ("OrchestrationCompleted" | "OrchestrationFailed" | "OrchestrationContinuedAsNew", _) => {
@@ -324,7 +372,8 @@ impl Truth {
 /// What the truth says that the totals do not: they know no times of children and of timers.
 fn comparable(mut truth: Truth) -> Truth {
     truth.0.retain(|what, _| {
-        let untold = (what.starts_with("SubOrchestration") && what.ends_with(" ms")) || what.starts_with("TimerFired");
+        let untold =
+            (what.starts_with("SubOrchestration") && what.ends_with(" ms")) || what.starts_with("TimerFired");
         !untold
     });
     truth

@@ -71,10 +71,10 @@ impl Cursor {
 /// One step along the history.
 pub(super) async fn step(connection: &mut SqliteConnection, start: &Start) -> Result<Batch, Failure> {
     let newest = newest(connection).await?;
-    let (mut cursor, lost) = match start {
+    let Resumed { mut cursor, rewound, lost } = match start {
         Start::Now => return now(connection, newest).await,
         // What is missing now has been deleted before anybody wanted to read it.
-        Start::Beginning => (Cursor { unread_from: newest, ..Cursor::default() }, None),
+        Start::Beginning => Resumed::at(Cursor { unread_from: newest, ..Cursor::default() }),
         Start::After(position) => resume(connection, Cursor::of(position)?, newest).await?,
     };
     let began = cursor.position();
@@ -106,7 +106,7 @@ pub(super) async fn step(connection: &mut SqliteConnection, start: &Start) -> Re
     if backlog == 0 {
         cursor.unread_from = cursor.rowid;
     }
-    Ok(Batch { chunks, began, position: cursor.position(), backlog, missed, lost })
+    Ok(Batch { chunks, began, position: cursor.position(), backlog, missed, rewound, lost })
 }
 
 /// Hands over the events of executions up to a position.
@@ -169,7 +169,15 @@ async fn now(connection: &mut SqliteConnection, newest: i64) -> Result<Batch, Fa
     let mut cursor = Cursor { rowid: newest, unread_from: newest, ..Cursor::default() };
     remember(connection, &mut cursor).await?;
     let position = cursor.position();
-    Ok(Batch { chunks: Vec::new(), began: position.clone(), position, backlog: 0, missed: 0, lost: None })
+    Ok(Batch {
+        chunks: Vec::new(),
+        began: position.clone(),
+        position,
+        backlog: 0,
+        missed: 0,
+        rewound: false,
+        lost: None,
+    })
 }
 
 /// Learns what the last rows up to the cursor are.
@@ -201,15 +209,28 @@ fn beginning() -> String {
     )
 }
 
-/// The cursor in this store, and why it is another than before, if what was known is void.
+/// A cursor that is known to be right in this store.
+struct Resumed {
+    cursor: Cursor,
+    rewound: bool,
+    lost: Option<String>,
+}
+
+impl Resumed {
+    fn at(cursor: Cursor) -> Self {
+        Self { cursor, rewound: false, lost: None }
+    }
+}
+
+/// Goes on behind the greatest row that is still the same.
 async fn resume(
     connection: &mut SqliteConnection,
     mut cursor: Cursor,
     newest: i64,
-) -> Result<(Cursor, Option<String>), Failure> {
+) -> Result<Resumed, Failure> {
     if cursor.last.is_empty() {
         // Nothing was ever there to be read.
-        return Ok((cursor, None));
+        return Ok(Resumed::at(cursor));
     }
     let marks: HashSet<u64> = cursor.last.iter().map(|(_, mark)| *mark).collect();
     let sql = format!("SELECT {} FROM history WHERE rowid = ?", beginning());
@@ -217,11 +238,12 @@ async fn resume(
         let text: Option<Option<Vec<u8>>> =
             sqlx::query_scalar(&sql).bind(rowid).fetch_optional(&mut *connection).await?;
         if text.is_some_and(|text| fingerprint(&text.unwrap_or_default()) == mark) {
-            if rowid != cursor.rowid {
+            let rewound = rowid != cursor.rowid;
+            if rewound {
                 cursor.unread_from = cursor.unread_from.max(cursor.rowid);
                 cursor.rowid = rowid;
             }
-            return Ok((cursor, None));
+            return Ok(Resumed { cursor, rewound, lost: None });
         }
         cursor.last.pop();
     }
@@ -233,7 +255,7 @@ async fn resume(
          counting goes on with those written since {}",
         cursor.written_at
     );
-    Ok((found, Some(why)))
+    Ok(Resumed { cursor: found, rewound: true, lost: Some(why) })
 }
 
 /// The last row that was read, by the time of those that were, and by their marks: rows of that very second may have been
