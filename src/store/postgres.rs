@@ -24,6 +24,7 @@ mod schema;
 mod source;
 mod sql;
 mod standby;
+mod tail;
 
 use std::time::Duration;
 

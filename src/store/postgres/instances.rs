@@ -4,27 +4,25 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 
 use super::reader::Snapshot;
-use super::sql::{self, count, name_prefix, text};
+use super::sql::{count, name_prefix, text};
 use crate::labels::InstanceStatus;
-use crate::source::{InstanceCensus, InstanceCount};
+use crate::source::{ExecutionKey, InstanceCensus, InstanceCount};
 use crate::store::database::failure::Failure;
 use crate::store::database::names::shorten;
 
-/// Counts instances by the status of their current execution, and tells when the newest of them was written, by the
-/// clock of the worker that did. Executions without an instance (the framework leaves such) are never counted.
-pub(super) async fn census(snapshot: &mut Snapshot) -> Result<(InstanceCensus, Option<i64>), Failure> {
+/// Counts instances by the status of their current execution. Executions without an instance (the framework leaves such)
+/// are never counted.
+pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, Failure> {
     let sql = format!(
-        "SELECT name, version, status, COUNT(*), {newest} FROM ( \
-           SELECT {name} AS name, {version} AS version, e.status, i.updated_at FROM instances i \
+        "SELECT name, version, status, COUNT(*) FROM ( \
+           SELECT {name} AS name, {version} AS version, e.status FROM instances i \
            LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) AS i \
          GROUP BY name, version, status",
         name = name_prefix("i.orchestration_name"),
         version = name_prefix("i.orchestration_version"),
-        newest = sql::millis("MAX(updated_at)"),
     );
     let connection = snapshot.allow().await?;
     let mut counts = Vec::new();
-    let mut newest = None;
     // Row by row: there may be as many groups as there are instances.
     let mut rows = sqlx::query(&sql).persistent(false).fetch(connection);
     while let Some(row) = rows.try_next().await? {
@@ -34,7 +32,25 @@ pub(super) async fn census(snapshot: &mut Snapshot) -> Result<(InstanceCensus, O
             status: InstanceStatus::from_framework(text(&row, 2)?.as_deref()),
             count: count(&row, 3)?,
         });
-        newest = newest.max(row.try_get(4)?);
     }
-    Ok((InstanceCensus { counts, running: Vec::new() }, newest))
+    drop(rows);
+    Ok(InstanceCensus { counts, running: running(snapshot).await? })
+}
+
+/// The running instances and their current executions.
+async fn running(snapshot: &mut Snapshot) -> Result<Vec<ExecutionKey>, Failure> {
+    let connection = snapshot.allow().await?;
+    let mut running = Vec::new();
+    let mut rows = sqlx::query(
+        "SELECT i.instance_id, i.current_execution_id FROM executions e \
+         JOIN instances i ON i.instance_id = e.instance_id AND i.current_execution_id = e.execution_id \
+         WHERE e.status IN ('Running', 'ContinuedAsNew')",
+    )
+    .persistent(false)
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let instance_id = row.try_get::<String, _>(0)?.into_boxed_str();
+        running.push(ExecutionKey { instance_id, execution_id: count(&row, 1)? });
+    }
+    Ok(running)
 }

@@ -31,8 +31,8 @@ const BATCH: usize = 2_000;
 pub(super) enum Item {
     /// A timer of this execution.
     Timer(i64),
-    /// An activity of this name.
-    Activity(Arc<str>),
+    /// An activity of this name, and whose it is if that was to be read.
+    Activity(Arc<str>, Option<Box<str>>),
     Other,
     /// No work item that can be handed out; perhaps with the name of an activity all the same.
     Bad(Option<Arc<str>>),
@@ -75,7 +75,7 @@ impl Items {
             .iter()
             .copied()
             .filter(|id| {
-                !matches!(self.known.get(id), Some(Item::Timer(_) | Item::Activity(_) | Item::Other))
+                !matches!(self.known.get(id), Some(Item::Timer(_) | Item::Activity(..) | Item::Other))
             })
             .collect();
         let sql = format!(
@@ -118,7 +118,9 @@ impl Items {
             Ok(WorkItem::TimerFired { execution_id, .. }) => {
                 Item::Timer(i64::try_from(execution_id).unwrap_or(i64::MAX))
             }
-            Ok(WorkItem::ActivityExecute { name, .. }) => Item::Activity(self.name(&name)),
+            Ok(WorkItem::ActivityExecute { name, instance, .. }) => {
+                Item::Activity(self.name(&name), Some(instance.into_boxed_str()))
+            }
             Ok(_) => Item::Other,
             Err(_) => {
                 let activity = serde_json::from_str::<Activity>(text).ok();
@@ -128,8 +130,10 @@ impl Items {
     }
 
     fn beginning(&mut self, text: &str) -> Item {
-        match activity_name(text) {
-            Some(name) => Item::Activity(self.name(&name)),
+        match text_of(text, "name") {
+            Some(name) => {
+                Item::Activity(self.name(&name), text_of(text, "instance").map(String::into_boxed_str))
+            }
             None => Item::Other,
         }
     }
@@ -165,14 +169,14 @@ fn has_escaped_nul(json: &str) -> bool {
     })
 }
 
-/// The name in the beginning of an activity's JSON.
-fn activity_name(beginning: &str) -> Option<String> {
+/// A text in the beginning of an activity's JSON.
+fn text_of(beginning: &str, key: &str) -> Option<String> {
     if !beginning.starts_with("{\"ActivityExecute\"") {
         return None;
     }
     // Inside a string its quotes would be escaped, and all members of an activity are strings or numbers: where this is
     // followed by a colon, it is the member.
-    for (at, key) in beginning.match_indices("\"name\"") {
+    for (at, key) in beginning.match_indices(&format!("\"{key}\"")) {
         let Some(value) =
             beginning.get(at + key.len()..).and_then(|rest| rest.trim_start().strip_prefix(':'))
         else {
@@ -226,7 +230,7 @@ mod tests {
             tag in proptest::option::of("(name|\"|:| ){0,6}"),
         ) {
             let item = WorkItem::ActivityExecute {
-                instance, execution_id: 1, id: 2, name: name.clone(), input: "x".repeat(300), session_id: None, tag,
+                instance: instance.clone(), execution_id: 1, id: 2, name: name.clone(), input: "x".repeat(300), session_id: None, tag,
             };
             let serde_style = serde_json::to_string(&item).unwrap();
             // As Postgres writes it: shorter keys first, spaces.
@@ -237,7 +241,8 @@ mod tests {
             let jsonb_style = format!("{{\"ActivityExecute\": {{{}}}}}", members.join(", "));
             for text in [serde_style, jsonb_style] {
                 let cut = text.find("xxxxx").unwrap();
-                prop_assert_eq!(activity_name(&text[..cut]), Some(name.clone()), "{}", text);
+                prop_assert_eq!(text_of(&text[..cut], "name"), Some(name.clone()), "{}", text);
+                prop_assert_eq!(text_of(&text[..cut], "instance"), Some(instance.clone()), "{}", text);
             }
         }
     }

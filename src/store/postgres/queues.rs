@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 use super::items::{Item, Items, QueueItems};
 use super::reader::Snapshot;
@@ -17,7 +18,7 @@ use super::schema::{SEQUENCES, Schema};
 use super::sql::{count, moment, name_prefix, text};
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
-use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats};
+use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
 use crate::store::database::failure::Failure;
 use crate::store::database::group::{self, unsigned};
 use crate::store::database::names::shorten;
@@ -35,6 +36,7 @@ pub(super) type Sequences = [Option<i64>; 3];
 /// A census and what the next one needs of it.
 pub(super) struct Counted {
     pub(super) census: QueueCensus,
+    pub(super) waiting: Waiting,
     pub(super) sequences: Sequences,
 }
 
@@ -49,6 +51,10 @@ pub(super) async fn census(
     let sequences = sequences(snapshot, &schema).await?;
     let orchestrator = orchestrator(snapshot, &mut items.orchestrator, Decoded::All).await?;
     let worker = worker(snapshot, &schema, &mut items.worker).await?;
+    let mut waiting = orchestrator.waiting;
+    waiting.executing = executing(snapshot).await?;
+    waiting.activities = worker.waiting;
+    waiting.retrying.extend(worker.retrying);
     let detail = QueueDetail {
         ready_instances: ready_instances(snapshot).await?,
         enqueued: sequences.map(|last| last.map(unsigned)),
@@ -62,7 +68,7 @@ pub(super) async fn census(
         sessions: Some(leases(snapshot, "sessions").await?),
     };
     let queues = [orchestrator.queue, worker.queue, orchestrator.timer];
-    Ok(Counted { census: QueueCensus { queues, detail: Some(detail) }, sequences })
+    Ok(Counted { census: QueueCensus { queues, detail: Some(detail) }, waiting, sequences })
 }
 
 /// Rows that were there and are gone, of those that had been enqueued by the census before.
@@ -102,7 +108,7 @@ pub(super) async fn depths(snapshot: &mut Snapshot) -> Result<QueueDepths, Failu
     let Orchestrator { queue, timer, pending_timers, .. } =
         orchestrator(snapshot, &mut Items::default(), Decoded::Timers).await?;
     let mut worker = group::empty();
-    for (_, Rows { group, .. }) in worker_groups(snapshot, &schema).await? {
+    for (_, _, Rows { group, .. }) in worker_groups(snapshot, &schema).await? {
         group.add_to(&mut worker);
     }
     Ok(QueueDepths {
@@ -145,6 +151,8 @@ struct Orchestrator {
     /// Timers that are not due, of executions that have not ended.
     pending_timers: u64,
     ids: Vec<i64>,
+    /// Whom the rows keep waiting; of activities nothing.
+    waiting: Waiting,
 }
 
 async fn orchestrator(
@@ -153,9 +161,9 @@ async fn orchestrator(
     decoded: Decoded,
 ) -> Result<Orchestrator, Failure> {
     let sql = format!(
-        "SELECT {columns}, timer, SUM(orphan::int)::int8, ended, execution \
+        "SELECT {columns}, timer, SUM(orphan::int)::int8, ended, execution, array_agg(instance_id), array_agg(attempts > 0) \
          FROM ( \
-           SELECT q.id, {timer} AS timer, \
+           SELECT q.id, q.instance_id, {timer} AS timer, \
              CASE WHEN q.lock_token IS NOT NULL AND (COALESCE(q.locked_until > $1, true) \
                        OR (q.lock_token = il.lock_token AND il.locked_until > $1)) THEN {in_flight} \
                   WHEN q.visible_at > {now} THEN {delayed} \
@@ -194,8 +202,13 @@ async fn orchestrator(
     let ids: Vec<i64> = wanted.flat_map(|(rows, _)| rows.ids.iter().copied()).collect();
     items.update(snapshot, "orchestrator_queue", &ids).await?;
 
-    let mut orchestrator =
-        Orchestrator { queue: group::empty(), timer: group::empty(), pending_timers: 0, ids };
+    let mut orchestrator = Orchestrator {
+        queue: group::empty(),
+        timer: group::empty(),
+        pending_timers: 0,
+        ids,
+        waiting: Waiting::default(),
+    };
     for ((row, Rows { group, ids, .. }), timer) in rows.iter().zip(&groups).zip(timers) {
         let orphans = count(row, Rows::COLUMNS + 1)?;
         let (ended, execution): (bool, Option<i64>) =
@@ -206,6 +219,22 @@ async fn orchestrator(
         };
         let leftovers = ids.iter().filter(of_another).count() as u64;
         let bad = ids.iter().filter(|id| matches!(items.get(**id), Item::Bad(_))).count();
+        // All lists are made in one pass over the rows, hence in the same order.
+        let instances: Vec<String> = row.try_get(Rows::COLUMNS + 4)?;
+        let tried: Vec<bool> = row.try_get(Rows::COLUMNS + 5)?;
+        for ((id, instance), tried) in ids.iter().zip(instances).zip(tried) {
+            if of_another(&id) {
+                continue;
+            }
+            let waiting = &mut orchestrator.waiting;
+            let list = match (group.state, tried, timer) {
+                (MessageState::Delayed, true, _) => &mut waiting.retrying,
+                (MessageState::Delayed, false, true) => &mut waiting.timers,
+                (MessageState::Delayed, false, false) => &mut waiting.delayed,
+                _ => &mut waiting.ready,
+            };
+            list.push(instance.into_boxed_str());
+        }
         let stats = if timer {
             if group.state == MessageState::Delayed {
                 orchestrator.pending_timers += group.count.saturating_sub(leftovers);
@@ -227,21 +256,33 @@ struct Worker {
     queue: QueueStats,
     activities: Vec<ActivityBacklog>,
     ids: Vec<i64>,
+    /// Whose the activities are; and of those that were tried and are put off.
+    waiting: Vec<Box<str>>,
+    retrying: Vec<Box<str>>,
 }
 
 async fn worker(snapshot: &mut Snapshot, schema: &Schema, items: &mut Items) -> Result<Worker, Failure> {
     let groups = worker_groups(snapshot, schema).await?;
-    let ids: Vec<i64> = groups.iter().flat_map(|(_, rows)| rows.ids.iter().copied()).collect();
+    let ids: Vec<i64> = groups.iter().flat_map(|(_, _, rows)| rows.ids.iter().copied()).collect();
     items.update(snapshot, "worker_queue", &ids).await?;
 
     let mut queue = group::empty();
     let mut activities: BTreeMap<(Arc<str>, Arc<str>), ActivityBacklog> = BTreeMap::new();
-    for (tag, Rows { group, ids, since_ms }) in &groups {
+    let (mut waiting, mut retrying) = (Vec::new(), Vec::new());
+    for (tag, tried, Rows { group, ids, since_ms }) in &groups {
         group.add_to(&mut queue);
+        let list = match (group.state, tried) {
+            (MessageState::Delayed, true) => &mut retrying,
+            _ => &mut waiting,
+        };
+        list.extend(ids.iter().filter_map(|id| match items.get(*id) {
+            Item::Activity(_, instance) => instance.clone(),
+            _ => None,
+        }));
         let waits = group.waiting_since().is_some();
         for (id, since_ms) in ids.iter().zip(since_ms) {
             let activity = match items.get(*id) {
-                Item::Activity(name) | Item::Bad(Some(name)) => Arc::clone(name),
+                Item::Activity(name, _) | Item::Bad(Some(name)) => Arc::clone(name),
                 Item::Timer(_) | Item::Other | Item::Bad(None) => "".into(),
             };
             queue.undecodable += u64::from(matches!(items.get(*id), Item::Bad(_)));
@@ -261,13 +302,16 @@ async fn worker(snapshot: &mut Snapshot, schema: &Schema, items: &mut Items) -> 
             *oldest = group::earliest(*oldest, waits.then_some(*since_ms));
         }
     }
-    Ok(Worker { queue, activities: activities.into_values().collect(), ids })
+    Ok(Worker { queue, activities: activities.into_values().collect(), ids, waiting, retrying })
 }
 
-/// The rows of the worker table by tag and state.
-async fn worker_groups(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<(Arc<str>, Rows)>, Failure> {
+/// The rows of the worker table by tag, by whether they were tried before, and by state.
+async fn worker_groups(
+    snapshot: &mut Snapshot,
+    schema: &Schema,
+) -> Result<Vec<(Arc<str>, bool, Rows)>, Failure> {
     let sql = format!(
-        "SELECT {columns}, tag \
+        "SELECT {columns}, tag, attempts > 0 \
          FROM ( \
            SELECT q.id, CASE \
                WHEN q.lock_token IS NOT NULL AND COALESCE(q.locked_until > $1, true) THEN {in_flight} \
@@ -277,7 +321,7 @@ async fn worker_groups(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<(
              {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
              {tag} AS tag \
            FROM worker_queue q) AS q \
-         GROUP BY state, tag",
+         GROUP BY state, tag, attempts > 0",
         columns = Rows::columns(),
         since = since(),
         now = moment(1),
@@ -290,8 +334,23 @@ async fn worker_groups(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<(
     let now_ms = snapshot.moment.now_ms;
     let connection = snapshot.allow().await?;
     let rows = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_all(connection).await?;
-    let read = |row| Ok((shorten(&text(row, Rows::COLUMNS)?.unwrap_or_default()), Rows::read(row)?));
+    let read = |row: &PgRow| {
+        let tag = shorten(&text(row, Rows::COLUMNS)?.unwrap_or_default());
+        Ok((tag, row.try_get(Rows::COLUMNS + 1)?, Rows::read(row)?))
+    };
     Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// The instances of which a runtime takes a turn.
+async fn executing(snapshot: &mut Snapshot) -> Result<Vec<Box<str>>, Failure> {
+    let now_ms = snapshot.moment.now_ms;
+    let ids: Vec<String> =
+        sqlx::query_scalar("SELECT instance_id FROM instance_locks WHERE locked_until > $1")
+            .persistent(false)
+            .bind(now_ms)
+            .fetch_all(snapshot.connection())
+            .await?;
+    Ok(ids.into_iter().map(String::into_boxed_str).collect())
 }
 
 async fn ready_instances(snapshot: &mut Snapshot) -> Result<u64, Failure> {

@@ -44,6 +44,8 @@ pub(super) struct Schema {
     pub(super) provider: Provider,
     /// Newest migration; 0 when the list of migrations is empty.
     pub(super) migration: i64,
+    /// When its first migration was run: no two stores have that in common, but for copies.
+    pub(super) identity: Option<String>,
     /// Changes when a queue table is made anew: what was remembered of its rows is void.
     pub(super) queue_tables: [i64; 2],
     /// Whether the queue tables' sequences may be read.
@@ -177,12 +179,18 @@ impl Schema {
         // Names of one's own schema come first from here on; nobody's temporary tables take their place.
         let search = format!("SET LOCAL search_path = \"{name}\", pg_temp");
         connection.execute(sqlx::raw_sql(&search)).await?;
-        let migration = sqlx::query(
+        let migration = sqlx::query(&format!(
             "SELECT COALESCE(MAX(version), 0)::int8, \
-                    COALESCE(bool_or(version = 2 AND name LIKE '%stored_procedures%'), false), \
-                    COALESCE(bool_or(version = 2 AND name LIKE '%deletion_and_pruning%'), false) \
-             FROM _duroxide_migrations",
-        )
+                        COALESCE(bool_or(version = 2 AND name LIKE '%stored_procedures%'), false), \
+                        COALESCE(bool_or(version = 2 AND name LIKE '%deletion_and_pruning%'), false), \
+                        {} \
+                 FROM _duroxide_migrations",
+            if has(MIGRATIONS, "applied_at") {
+                "floor(extract(epoch FROM MIN(applied_at)) * 1000000)::int8::text"
+            } else {
+                "NULL::text"
+            }
+        ))
         .persistent(false)
         .fetch_one(&mut *connection)
         .await?;
@@ -194,6 +202,7 @@ impl Schema {
             role,
             provider: if pg { Provider::Pg } else { Provider::PgOpt },
             migration: migration.try_get(0)?,
+            identity: migration.try_get::<Option<String>, _>(3)?.map(|applied| format!("{name} {applied}")),
             queue_tables,
             sequences: sequences == SEQUENCES.len(),
             worker_tag: has("worker_queue", "tag"),

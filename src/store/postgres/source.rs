@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::items::QueueItems;
 use super::queues::Sequences;
 use super::reader::{Reader, Snapshot};
-use super::{instances, notes, queues};
+use super::tail::Look;
+use super::{instances, notes, queues, tail};
 use crate::labels::Clock;
 use crate::source::{
     Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, Take,
@@ -38,11 +39,35 @@ impl PostgresSource {
 }
 
 impl Known {
-    async fn census(&mut self, snapshot: &mut Snapshot) -> Result<Census, Failure> {
+    async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, Failure> {
+        let (history, look) = match request.history {
+            Some(start) => {
+                let (batch, look) = tail::step(snapshot, start).await?;
+                (Some(batch), Some(look))
+            }
+            None => (None, None),
+        };
+        let census = match (request.census, look) {
+            (false, _) => None,
+            (true, Some(look)) => Some(self.census(snapshot, request.recount, look).await?),
+            (true, None) => {
+                let look = tail::look(snapshot, None).await?;
+                Some(self.census(snapshot, request.recount, look).await?)
+            }
+        };
+        Ok(Reading { census, history })
+    }
+
+    async fn census(
+        &mut self,
+        snapshot: &mut Snapshot,
+        recount: bool,
+        look: Look,
+    ) -> Result<Census, Failure> {
         self.items.settle(&snapshot.schema, snapshot.fresh);
         let mut counted = queues::census(snapshot, &mut self.items, &self.sequences).await?;
-        let (instances, newest_ack) = instances::census(snapshot).await?;
-        let newest = newest_ack.max(queues::newest_lease(snapshot).await?);
+        let instances = if recount { Some(instances::census(snapshot).await?) } else { None };
+        let newest = look.newest_ms.max(queues::newest_lease(snapshot).await?);
         let schema = snapshot.schema.clone();
         let sizes = queues::sizes(snapshot, &schema).await?;
         self.sequences = counted.sequences;
@@ -67,31 +92,32 @@ impl Known {
                 sizes,
                 notes: notes::of(&schema, moment, ahead_ms),
             },
-            identity: None,
+            identity: schema.identity,
             queues: Some(counted.census),
-            waiting: None,
-            total_instances: None,
-            instances: Some(instances),
+            waiting: Some(counted.waiting),
+            total_instances: Some(look.total),
+            instances,
         })
     }
 }
 
 #[async_trait::async_trait]
 impl Source for PostgresSource {
-    async fn read(&mut self, _request: Request<'_>, limit: Duration) -> Result<Reading, SourceError> {
+    async fn read(&mut self, request: Request<'_>, limit: Duration) -> Result<Reading, SourceError> {
         let Self { place, reader, known } = self;
-        let census = read!(reader, limit, snapshot => known.census(snapshot).await)
-            .map_err(|failure| failure.explain(place))?;
-        Ok(Reading { census: Some(census), history: None })
+        read!(reader, limit, snapshot => known.read(snapshot, request).await)
+            .map_err(|failure| failure.explain(place))
     }
 
     async fn recall(
         &mut self,
-        _executions: &[ExecutionKey],
-        _position: &Position,
-        _limit: Duration,
-        _take: &mut Take<'_>,
+        executions: &[ExecutionKey],
+        position: &Position,
+        limit: Duration,
+        take: &mut Take<'_>,
     ) -> Result<(), SourceError> {
-        Ok(())
+        let Self { place, reader, .. } = self;
+        read!(reader, limit, snapshot => tail::recall(snapshot, executions, position, &mut *take).await)
+            .map_err(|failure| failure.explain(place))
     }
 }
