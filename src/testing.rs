@@ -1,11 +1,12 @@
 //! For this project's own tests: one poll of a store as plain numbers, without HTTP. No stable interface.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::metrics::{self, Value};
-use crate::observe::{Health, Poller, PollerSettings, Readers, StoreReader, store_view};
+use crate::observe::{Health, Poller, PollerSettings, Readers, StateFile, StoreReader, store_view};
 use crate::store::StoreUrl;
 use crate::store::connect::{self, Neighbour};
 use crate::telemetry::Telemetry;
@@ -16,6 +17,8 @@ pub type Numbers = BTreeMap<String, f64>;
 /// A store that is polled on demand, under the label `store="probe"`.
 pub struct Probe {
     poller: Poller,
+    /// Whether each poll counts the instances anew: tests change them by hand, and no history tells of that.
+    recounts: bool,
     reader: StoreReader,
     readers: Readers,
 }
@@ -37,7 +40,25 @@ impl Probe {
         Self::new(url, Neighbour::OtherProcess)
     }
 
+    /// A probe that begins with the oldest event, or goes on where one before it in this directory ended.
+    ///
+    /// # Errors
+    /// When the URL is not one of a store, or the directory cannot be used.
+    pub async fn following(url: &str, state_dir: &Path) -> Result<Self, String> {
+        let state = StateFile::open(state_dir, "probe").map_err(|error| error.to_string())?;
+        Self::with(url, Neighbour::ThisProcess, true, Some(state))
+    }
+
     fn new(url: &str, neighbour: Neighbour) -> Result<Self, String> {
+        Self::with(url, neighbour, false, None)
+    }
+
+    fn with(
+        url: &str,
+        neighbour: Neighbour,
+        backfill: bool,
+        state: Option<StateFile>,
+    ) -> Result<Self, String> {
         let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
         let telemetry =
             Arc::new(Telemetry::new(metrics::telemetry_names()).map_err(|error| error.to_string())?);
@@ -45,13 +66,18 @@ impl Probe {
         let settings = PollerSettings {
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
-            backfill: false,
+            backfill,
             max_label_values: usize::MAX,
             capped: metrics::capped(),
         };
         let source = connect::source(&url, neighbour);
-        let poller = Poller::new("probe".into(), source, writer, settings, Arc::clone(&telemetry), None);
-        Ok(Self { poller, reader: reader.clone(), readers: Readers::new(vec![reader], telemetry) })
+        let poller = Poller::new("probe".into(), source, writer, settings, Arc::clone(&telemetry), state);
+        Ok(Self {
+            poller,
+            recounts: !backfill,
+            reader: reader.clone(),
+            readers: Readers::new(vec![reader], telemetry),
+        })
     }
 
     /// Polls once.
@@ -59,6 +85,9 @@ impl Probe {
     /// # Errors
     /// What a person would read in the log when the poll failed.
     pub async fn poll(&mut self) -> Result<Numbers, String> {
+        if self.recounts {
+            self.poller.recount_now();
+        }
         self.poller.poll().await;
         if self.poller.is_behind() {
             self.poller.catch_up(Instant::now() + Duration::from_secs(60)).await;

@@ -244,9 +244,8 @@ impl Tracker {
         }
     }
 
-    /// As if a recount were due.
-    #[cfg(test)]
-    fn recount_now(&mut self) {
+    /// The next poll counts the instances anew, whatever is known of them.
+    pub(crate) fn recount_now(&mut self) {
         self.checked = None;
     }
 

@@ -143,6 +143,11 @@ impl Poller {
         }
     }
 
+    /// The next poll counts the instances anew.
+    pub(crate) fn recount_now(&mut self) {
+        self.history.recount_now();
+    }
+
     /// Whether there is more to be read before everything can be told.
     pub(crate) fn is_behind(&self) -> bool {
         self.history.is_behind()

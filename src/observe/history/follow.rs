@@ -176,9 +176,9 @@ impl Follower {
         Ok(())
     }
 
-    #[cfg(test)]
-    pub(super) fn tracker_mut(&mut self) -> &mut Tracker {
-        &mut self.tracker
+    /// See [`Tracker::recount_now`].
+    pub(crate) fn recount_now(&mut self) {
+        self.tracker.recount_now();
     }
 
     pub(crate) fn is_behind(&self) -> bool {

@@ -31,6 +31,7 @@ struct Store {
 }
 
 impl Store {
+    #[expect(clippy::needless_pass_by_value, reason = "every caller makes it")]
     fn write(
         &mut self,
         instance: &str,
@@ -428,7 +429,7 @@ proptest! {
                         drop(follower.take());
                         follower = Some(open());
                     }
-                    Act::Recount => followed.tracker_mut().recount_now(),
+                    Act::Recount => followed.recount_now(),
                 }
             }
             store.failures = 0;
@@ -487,7 +488,7 @@ fn what_was_deleted_is_noticed_and_is_no_mismatch() {
         // Somebody's edit is a mismatch.
         let edited = store.rows.get_mut(&1).unwrap();
         *edited = edited.replace("orch-1", "edited");
-        follower.tracker_mut().recount_now();
+        follower.recount_now();
         let (_, view) = follower.observe("s", &mut store, LIMIT).await.unwrap();
         assert_eq!(view.unwrap().totals.mismatches, 1);
     });

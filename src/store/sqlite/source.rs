@@ -44,20 +44,28 @@ impl SqliteSource {
     }
 }
 
-/// Counting all instances is followed by a pause this many times as long, a minute at most: that some were deleted may be
-/// noticed so much later.
+/// Counting all instances is part of every poll as long as it takes less than this.
+const QUICK: Duration = Duration::from_millis(1);
+
+/// Otherwise it is followed by a pause this many times as long, a minute at most: that some were deleted may be noticed so
+/// much later.
 const TOTAL_PAUSE: u32 = 5_000;
 const LONGEST_TOTAL_PAUSE: Duration = Duration::from_secs(60);
 
 impl Known {
     async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, Failure> {
-        if self.generation != snapshot.generation {
+        let replaced = self.generation != snapshot.generation;
+        if replaced {
             *self = Self { generation: snapshot.generation, ..Self::default() };
         }
-        let history = match request.history {
+        let mut history = match request.history {
             Some(start) => Some(tail::step(snapshot.connection(), start).await?),
             None => None,
         };
+        if let Some(batch) = &mut history {
+            // The history may go on where it ended and the rest be another's all the same.
+            batch.rewound |= replaced;
+        }
         let census = if request.census { Some(self.census(snapshot, request.recount).await?) } else { None };
         Ok(Reading { census, history })
     }
@@ -113,8 +121,9 @@ impl Known {
             return Ok(None);
         }
         let total = instances::total(connection).await?;
-        let pause = began.elapsed().saturating_mul(TOTAL_PAUSE).min(LONGEST_TOTAL_PAUSE);
-        self.total_at = Some(began + pause);
+        let took = began.elapsed();
+        let pause = took.saturating_mul(TOTAL_PAUSE).min(LONGEST_TOTAL_PAUSE);
+        self.total_at = (took > QUICK).then(|| began + pause);
         Ok(Some(total))
     }
 }

@@ -23,6 +23,7 @@ pub mod compare;
 pub mod content;
 pub mod disk;
 pub mod dump;
+pub mod event_log;
 pub mod exporter;
 pub mod files;
 pub mod large;

@@ -90,6 +90,17 @@ pub async fn execute(store: impl Into<Store>, statements: &str) {
     connection.close().await;
 }
 
+/// The number that a statement tells.
+pub async fn number(store: impl Into<Store>, statement: &str) -> i64 {
+    let mut connection = store.into().connect().await;
+    let number = match &mut connection {
+        Connection::Sqlite(connection) => sqlx::query_scalar(statement).fetch_one(connection).await,
+        Connection::Postgres(connection) => sqlx::query_scalar(statement).fetch_one(connection).await,
+    };
+    connection.close().await;
+    number.unwrap_or_else(|error| panic!("{error} in {statement}"))
+}
+
 /// Moves everything into the main file and empties the `-wal`. Whether nobody stood in the way.
 pub async fn checkpoint(connection: &mut SqliteConnection) -> bool {
     let row =

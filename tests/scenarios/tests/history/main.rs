@@ -1,0 +1,7 @@
+//! The history as counters: whatever happens to runtime, exporter and store, each event counts once.
+#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+mod dice;
+mod processes;
+mod random;
+mod world;

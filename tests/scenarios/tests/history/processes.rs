@@ -1,0 +1,1 @@
+//! Runtime and exporter as processes that are killed.
