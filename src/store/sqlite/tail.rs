@@ -200,11 +200,11 @@ async fn remember(connection: &mut SqliteConnection, cursor: &mut Cursor) -> Res
     Ok(())
 }
 
-/// As much of an event as its fingerprint is made of.
+/// What the fingerprint of a row is made of: whose it is, and the beginning of its text.
 fn beginning() -> String {
     format!(
-        "CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN substr(CAST(event_data AS BLOB), 1, {}) \
-         ELSE CAST(octet_length(event_data) AS BLOB) END",
+        "CAST(instance_id || ' ' || execution_id || ' ' || event_id || ' ' || octet_length(event_data) || \
+         CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN substr(event_data, 1, {}) ELSE '' END AS BLOB)",
         fingerprint::LENGTH
     )
 }
