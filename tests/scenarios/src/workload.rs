@@ -5,6 +5,7 @@
 
 mod activities;
 mod leftover;
+mod one_at_a_time;
 mod orchestrations;
 mod steps;
 
@@ -18,6 +19,7 @@ use duroxide::{
 
 pub use activities::activities;
 pub use leftover::{queue_without_runtime, write_by_hand};
+use one_at_a_time::OneAtATime;
 pub use orchestrations::orchestrations;
 pub use steps::run;
 
@@ -119,5 +121,6 @@ pub async fn start_runtime_with(
         worker_tag_filter: TagFilter::default_and(["gpu"]),
         ..Default::default()
     };
+    let store = OneAtATime::where_needed(store);
     Runtime::start_with_options(store, activities(), orchestrations, options).await
 }
