@@ -14,8 +14,8 @@ use sqlx::Row;
 
 use super::reader::Snapshot;
 use super::schema::Schema;
+use crate::labels::shorten;
 use crate::store::database::failure::Failure;
-use crate::store::database::names::shorten;
 
 /// Of a larger one only the beginning is read. Whether it can be decoded is then not known: it counts as good.
 const LARGEST: i32 = 1 << 20;
