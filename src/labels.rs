@@ -177,7 +177,7 @@ label_enum! {
 
 label_enum! {
     /// Where events from outside come from.
-    pub(crate) Channel {
+    pub Channel {
         /// External events: only who waits already gets one.
         Event = "event",
         /// A queue: messages wait, too.
