@@ -8,6 +8,7 @@ macro_rules! label_enum {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         $vis enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
 
+        #[allow(dead_code, reason = "without the exporter some are no labels, only values")]
         impl $name {
             /// Every value, in the order of declaration.
             $vis const ALL: &'static [Self] = &[$(Self::$variant,)*];
@@ -151,6 +152,7 @@ label_enum! {
     }
 }
 
+#[cfg(feature = "exporter")]
 label_enum! {
     /// How an execution ended.
     pub(crate) ExecutionOutcome {
@@ -163,6 +165,7 @@ label_enum! {
     }
 }
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 label_enum! {
     /// How what an orchestration asked for (an activity, a child) ended, as far as the orchestration is concerned.
     pub(crate) Outcome {
@@ -207,6 +210,7 @@ label_enum! {
     }
 }
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 label_enum! {
     /// Type of a history event.
     pub(crate) EventType {
@@ -271,6 +275,7 @@ label_enum! {
     }
 }
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 impl EventType {
     /// Maps the framework's name.
     pub(crate) fn from_framework(name: &str) -> Self {

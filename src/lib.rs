@@ -62,6 +62,10 @@ mod server;
     not(feature = "exporter"),
     expect(dead_code, unused_imports, reason = "without the exporter nobody takes a census")
 )]
+#[cfg_attr(
+    all(feature = "exporter", not(any(feature = "postgres", feature = "sqlite"))),
+    expect(dead_code, reason = "without a backend no store's history is read")
+)]
 mod source;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 #[cfg_attr(
