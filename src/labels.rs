@@ -73,6 +73,11 @@ impl MessageState {
     pub fn is_fetchable(self) -> bool {
         matches!(self, Self::Ready | Self::LeaseExpired)
     }
+
+    /// Whether somebody has such a row, or had it when the time of the lease ran out.
+    pub fn is_leased(self) -> bool {
+        matches!(self, Self::InFlight | Self::LeaseExpired)
+    }
 }
 
 label_enum! {

@@ -9,7 +9,7 @@ use super::super::text::Style;
 use super::fixture::{Fixture, NOW};
 use super::*;
 
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     "list",
     "show order-42",
     "show every-event",
@@ -20,6 +20,7 @@ const ALL: [&str; 14] = [
     "count",
     "list --output=json",
     "show every-event --output=json",
+    "show order-42 --output=json",
     "history every-event --all --output=json",
     "timeline order-42 --output=json",
     "search order --output=json",

@@ -9,7 +9,7 @@ pub(super) use tables::tables;
 
 use super::super::text::{self, Paint};
 use super::session::Terminal;
-use crate::labels::{Channel, MessageState, Queue, WaitReason};
+use crate::labels::{Channel, InstanceStatus, MessageState, Queue, WaitReason};
 use crate::management::{Awaited, InstanceWaits, OpenWait, QueueEntry, QueuedMessage, Timestamp};
 use state::at;
 
@@ -43,6 +43,8 @@ pub(super) fn reason(waits: &InstanceWaits, terminal: &Terminal<'_>) -> Option<S
         }
         WaitReason::Stuck => stuck(waits),
     };
+    // Of too many waits the right one may not be told.
+    let words = if words.is_empty() { reason.to_string() } else { words };
     let paint = (reason == WaitReason::Stuck).then_some(Paint::Red);
     Some(terminal.style.paint(&words, paint))
 }
@@ -94,13 +96,12 @@ fn sentence(wait: &OpenWait, now: Timestamp) -> String {
                 None => "in no queue".to_owned(),
                 Some(entry) => format!("in the worker queue{}: {}", tag.unwrap_or_default(), at(entry, now)),
             };
-            format!("the activity {}, {state}", text::printable(name))
+            format!("the activity {}, since {since}, {state}", text::printable(name))
         }
         Awaited::Child { name, instance_id, status, .. } => {
-            let state =
-                status.map_or("which is about to start".to_owned(), |status| format!("which is {status}"));
+            let state = status.map_or("is about to start", condition);
             format!(
-                "the child {} ({}), {state}, since {since}",
+                "the child {} ({}), which {state}, since {since}",
                 text::harmless(instance_id),
                 text::printable(name)
             )
@@ -179,13 +180,22 @@ fn stuck(waits: &InstanceWaits) -> String {
 fn subject(awaited: &Awaited) -> String {
     match awaited {
         Awaited::Activity { name, .. } => {
-            format!("the activity {}, which is in no queue", text::printable(name))
+            format!("the activity {} (in no queue)", text::printable(name))
         }
         Awaited::Child { instance_id, status, .. } => {
-            let state = status.map_or("does not exist".to_owned(), |status| format!("is {status}"));
-            format!("the child {}, which {state}", text::harmless(instance_id))
+            let state = status.map_or("does not exist", condition);
+            format!("the child {} ({state})", text::harmless(instance_id))
         }
         Awaited::Event { name, .. } => format!("the event {}", text::printable(name)),
-        Awaited::Timer { .. } => "a timer that is in no queue".to_owned(),
+        Awaited::Timer { .. } => "a timer (in no queue)".to_owned(),
+    }
+}
+
+fn condition(status: InstanceStatus) -> &'static str {
+    match status {
+        InstanceStatus::Running => "runs",
+        InstanceStatus::Completed => "has completed",
+        InstanceStatus::Failed => "has failed",
+        InstanceStatus::Unknown => "is in a state that is not known",
     }
 }

@@ -34,6 +34,12 @@ pub(in crate::cli::instances) fn tables(waits: &InstanceWaits, terminal: &Termin
         words.push_str(&format!("\n{}", table.render()));
         words.push_str(&left(waits.messages.len()));
     }
+    if waits.undecodable_events > 0 {
+        let events = text::plural(waits.undecodable_events, "event", "events");
+        words.push_str(&format!(
+            "\n  {events} of its history cannot be decoded: what they began or ended is not known.\n"
+        ));
+    }
     words
 }
 

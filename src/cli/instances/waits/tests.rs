@@ -3,7 +3,6 @@
 use super::super::super::text::Style;
 use super::super::fixture::{NOW, ahead, entry, message, open};
 use super::*;
-use crate::labels::InstanceStatus;
 
 fn said(reason: Option<WaitReason>, waits: Vec<OpenWait>, messages: Vec<QueuedMessage>) -> String {
     let waits = InstanceWaits { reason, waits, messages, ..InstanceWaits::none("order", 1, NOW) };
@@ -52,7 +51,7 @@ fn an_activity_is_as_its_row_is() {
     ] {
         let reason = if entry.is_retrying() { WaitReason::Retrying } else { WaitReason::Activity };
         let said = said(Some(reason), vec![activity(Some(entry), tag)], Vec::new());
-        assert_eq!(said, format!("the activity Charge, in the worker queue{expected}"));
+        assert_eq!(said, format!("the activity Charge, since 3m20s, in the worker queue{expected}"));
     }
 }
 
@@ -64,7 +63,7 @@ fn the_first_of_its_kind_is_told_and_the_others_counted() {
     let again = QueueEntry { visible_at: Some(ahead(12)), ..worker(Delayed, 1) };
     let both = vec![lost, ready.clone(), ready, activity(Some(again), None)];
     let active = said(Some(WaitReason::Activity), both.clone(), Vec::new());
-    assert!(active.starts_with("the activity Charge, in the worker queue: ready"), "{active}");
+    assert!(active.starts_with("the activity Charge, since 3m20s, in the worker queue: ready"), "{active}");
     assert!(active.ends_with(", and 2 more like it"), "{active}");
     let retrying = said(Some(WaitReason::Retrying), both, Vec::new());
     assert!(retrying.ends_with("tried once, attempt 2 in 12s"), "{retrying}");
@@ -88,7 +87,7 @@ fn what_is_no_activity() {
         (
             WaitReason::Child,
             child(Some(InstanceStatus::Running), true),
-            "the child order::sub::2 (Pay), which is running, since 1m0s".to_owned(),
+            "the child order::sub::2 (Pay), which runs, since 1m0s".to_owned(),
         ),
         (
             WaitReason::Child,
@@ -114,19 +113,20 @@ fn what_is_no_activity() {
         (
             WaitReason::Stuck,
             lost,
-            format!("{stuck}it waits for the activity Charge, which is in no queue and 1 more"),
+            format!("{stuck}it waits for the activity Charge (in no queue) and 1 more"),
         ),
         (
             WaitReason::Stuck,
             child(Some(InstanceStatus::Failed), false),
-            format!("{stuck}it waits for the child order::sub::2, which is failed"),
+            format!("{stuck}it waits for the child order::sub::2 (has failed)"),
         ),
-        (WaitReason::Stuck, timer(None), format!("{stuck}it waits for a timer that is in no queue")),
+        (WaitReason::Stuck, timer(None), format!("{stuck}it waits for a timer (in no queue)")),
         (WaitReason::Executing, Vec::new(), "nothing: a runtime takes a turn of it".to_owned()),
     ] {
         assert_eq!(said(Some(reason), waits, Vec::new()), expected);
     }
     assert_eq!(said(None, Vec::new(), Vec::new()), "");
+    assert_eq!(said(Some(WaitReason::Child), Vec::new(), Vec::new()), "child");
     let executing = InstanceWaits {
         reason: Some(WaitReason::Executing),
         executing_until: Some(ahead(4)),

@@ -84,13 +84,14 @@ fn columns(state: &str, lease: &str) -> String {
 
 fn read(row: &PgRow) -> Result<(QueueEntry, Item), sqlx::Error> {
     let item = Item::read(row.try_get::<Option<&str>, _>(5)?.unwrap_or_default().as_bytes());
+    let state = state_at(row.try_get(0)?);
     let entry = QueueEntry {
         queue: if item.is_timer() { Queue::Timer } else { Queue::Orchestrator },
-        state: state_at(row.try_get(0)?),
+        state,
         attempts: unsigned(row.try_get(1)?),
         queued_at: time(row, 2)?,
         visible_at: time(row, 3)?,
-        leased_until: time(row, 4)?,
+        leased_until: time(row, 4)?.filter(|_| state.is_leased()),
     };
     Ok((entry, item))
 }
@@ -101,7 +102,8 @@ pub(super) async fn messages(
     now_ms: i64,
     take: &mut Take<'_>,
 ) -> Answer<()> {
-    let lease = "COALESCE(q.locked_until, CASE WHEN q.lock_token = il.lock_token THEN il.locked_until END)";
+    // A renewal reaches the lock first.
+    let lease = "GREATEST(q.locked_until, CASE WHEN q.lock_token = il.lock_token THEN il.locked_until END)";
     let sql = format!(
         "SELECT {}, q.instance_id FROM orchestrator_queue q \
          LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \

@@ -68,13 +68,14 @@ fn columns(state: &str, visible: &str, lease: &str) -> String {
 }
 
 fn entry(row: &SqliteRow, queue: Queue) -> Result<QueueEntry, sqlx::Error> {
+    let state = state_at(row.try_get(0)?);
     Ok(QueueEntry {
         queue,
-        state: state_at(row.try_get(0)?),
+        state,
         attempts: unsigned(row.try_get(1)?),
         queued_at: time(row, 2)?,
         visible_at: time(row, 3)?,
-        leased_until: time(row, 4)?,
+        leased_until: time(row, 4)?.filter(|_| state.is_leased()),
     })
 }
 
