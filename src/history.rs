@@ -3,13 +3,22 @@
 //! An event is an envelope, a type and the rest. Types and fields that this version does not know are kept, not
 //! refused: a newer framework must not blind us.
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+#[cfg_attr(not(feature = "exporter"), expect(dead_code, reason = "without the exporter nobody counts"))]
 mod brief;
 mod failure;
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 mod open;
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 mod waiting;
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 pub(crate) use brief::Brief;
-pub(crate) use open::{Effect, Open, Opens, Wait};
+#[cfg(feature = "exporter")]
+pub(crate) use open::Effect;
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+pub(crate) use open::{Open, Opens, Wait};
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 pub(crate) use waiting::Facts;
 
 use serde::{Deserialize, Serialize};

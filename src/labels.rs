@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-mod name;
-
-pub(crate) use name::{MAX_NAME_CHARS, shorten};
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+pub(crate) mod name;
 
 macro_rules! label_enum {
     ($(#[$doc:meta])* $vis:vis $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -12,6 +11,7 @@ macro_rules! label_enum {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         $vis enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
 
+        #[allow(dead_code, reason = "without the exporter some are no labels, only values")]
         impl $name {
             /// Every value, in the order of declaration.
             $vis const ALL: &'static [Self] = &[$(Self::$variant,)*];
@@ -75,6 +75,11 @@ impl MessageState {
     /// Whether the provider hands out such a row now.
     pub fn is_fetchable(self) -> bool {
         matches!(self, Self::Ready | Self::LeaseExpired)
+    }
+
+    /// Whether somebody has such a row, or had it when the time of the lease ran out.
+    pub fn is_leased(self) -> bool {
+        matches!(self, Self::InFlight | Self::LeaseExpired)
     }
 }
 
@@ -155,6 +160,7 @@ label_enum! {
     }
 }
 
+#[cfg(feature = "exporter")]
 label_enum! {
     /// How an execution ended.
     pub(crate) ExecutionOutcome {
@@ -167,6 +173,7 @@ label_enum! {
     }
 }
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 label_enum! {
     /// How what an orchestration asked for (an activity, a child) ended, as far as the orchestration is concerned.
     pub(crate) Outcome {
@@ -181,7 +188,7 @@ label_enum! {
 
 label_enum! {
     /// Where events from outside come from.
-    pub(crate) Channel {
+    pub Channel {
         /// External events: only who waits already gets one.
         Event = "event",
         /// A queue: messages wait, too.
@@ -211,6 +218,7 @@ label_enum! {
     }
 }
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 label_enum! {
     /// Type of a history event.
     pub(crate) EventType {
@@ -275,6 +283,7 @@ label_enum! {
     }
 }
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 impl EventType {
     /// Maps the framework's name.
     pub(crate) fn from_framework(name: &str) -> Self {

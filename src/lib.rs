@@ -62,6 +62,10 @@ mod server;
     not(feature = "exporter"),
     expect(dead_code, unused_imports, reason = "without the exporter nobody takes a census")
 )]
+#[cfg_attr(
+    all(feature = "exporter", not(any(feature = "postgres", feature = "sqlite"))),
+    expect(dead_code, reason = "without a backend no store's history is read")
+)]
 mod source;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 #[cfg_attr(
@@ -80,15 +84,15 @@ pub use app::{Exporter, ExporterBuilder, RunError, StartError};
 pub use client::Client;
 pub use history::{DecodeError, Event};
 pub use labels::{
-    Clock, ExecutionStatus, FailureKind, FailureReason, InstanceStatus, LeaseState, MessageState, Queue,
-    WaitReason,
+    Channel, Clock, ExecutionStatus, FailureKind, FailureReason, InstanceStatus, LeaseState, MessageState,
+    Queue, WaitReason,
 };
 pub use management::{
-    Capabilities, Capability, ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceGroup,
-    InstanceInfo, InstanceTree, ManagementAPI, ManagementError, Page, PageRequest, ParseTimestampError,
-    ProviderManagement, PurgeReport, PurgeRequest, QueueDepths, SearchField, SearchHit, SearchQuery,
-    SearchResults, Split, SystemMetrics, Timeline, TimelineBuilder, TimelineEntry, TimelineKind,
-    TimelineOutcome, TimelineParent, Timestamp,
+    Awaited, Capabilities, Capability, ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter,
+    InstanceGroup, InstanceInfo, InstanceTree, InstanceWaits, ManagementAPI, ManagementError, OpenWait, Page,
+    PageRequest, ParseTimestampError, ProviderManagement, PurgeReport, PurgeRequest, QueueDepths, QueueEntry,
+    QueuedMessage, SearchField, SearchHit, SearchQuery, SearchResults, Split, SystemMetrics, Timeline,
+    TimelineBuilder, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent, Timestamp,
 };
 
 #[cfg(feature = "exporter")]

@@ -24,6 +24,7 @@ mod split;
 mod time;
 mod timeline;
 mod totals;
+mod waits;
 
 pub use capability::{Capabilities, Capability};
 pub use error::ManagementError;
@@ -42,6 +43,7 @@ pub use split::Split;
 pub use time::{ParseTimestampError, Timestamp};
 pub use timeline::{Timeline, TimelineBuilder, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent};
 pub use totals::{QueueDepths, SystemMetrics};
+pub use waits::{Awaited, InstanceWaits, OpenWait, QueueEntry, QueuedMessage};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -122,6 +124,18 @@ pub trait ManagementAPI: Send + Sync {
     /// # Errors
     /// [`ManagementError::NotFound`] when there is none with this id.
     async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo>;
+
+    /// What an instance waits for, and the one reason that counts. Empty for an instance that does not run.
+    ///
+    /// [`WaitReason::Stuck`](crate::WaitReason::Stuck) is certain only where everything is read of one moment; an
+    /// implementation that cannot do that has to look twice.
+    ///
+    /// # Errors
+    /// [`ManagementError::NotFound`] when there is no such instance.
+    async fn get_instance_waits(&self, instance: &str) -> Result<InstanceWaits> {
+        let _ = instance;
+        Err(ManagementError::unsupported("get_instance_waits"))
+    }
 
     /// The tree that an instance belongs to, from its root down.
     ///

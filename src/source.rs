@@ -13,7 +13,9 @@ pub(crate) use census::{
     QueueStats, Replication, StoreFacts, Waiting,
 };
 pub(crate) use degraded::Degraded;
-pub(crate) use tail::{Batch, Chunk, ExecutionKey, Position, SEPARATOR, Start, Take};
+#[cfg(any(test, feature = "postgres", feature = "sqlite"))]
+pub(crate) use tail::SEPARATOR;
+pub(crate) use tail::{Batch, Chunk, ExecutionKey, Position, Start, Take};
 
 use std::borrow::Cow;
 use std::time::Duration;

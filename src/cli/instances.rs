@@ -33,6 +33,7 @@ mod show;
 mod tests;
 mod timeline;
 mod tree;
+mod waits;
 
 use args::Question;
 pub(super) use args::{Asked, command};

@@ -4,9 +4,9 @@ use super::Client;
 use crate::history::Event;
 use crate::labels::InstanceStatus;
 use crate::management::{
-    ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceInfo, InstanceTree, ManagementAPI,
-    ManagementError, Page, PageRequest, PurgeReport, PurgeRequest, QueueDepths, Result, SearchQuery,
-    SearchResults, SystemMetrics, Timeline,
+    ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceInfo, InstanceTree, InstanceWaits,
+    ManagementAPI, ManagementError, Page, PageRequest, PurgeReport, PurgeRequest, QueueDepths, Result,
+    SearchQuery, SearchResults, SystemMetrics, Timeline,
 };
 
 /// Entries asked for at once where all pages are read.
@@ -74,6 +74,14 @@ impl Client {
     /// Those of [`ManagementAPI::get_instance_info`].
     pub async fn get_instance_info(&self, instance: &str) -> Result<InstanceInfo> {
         self.managed()?.get_instance_info(instance).await
+    }
+
+    /// What an instance waits for, and the one reason that counts.
+    ///
+    /// # Errors
+    /// Those of [`ManagementAPI::get_instance_waits`].
+    pub async fn get_instance_waits(&self, instance: &str) -> Result<InstanceWaits> {
+        self.managed()?.get_instance_waits(instance).await
     }
 
     /// The tree that an instance belongs to, from its root down.

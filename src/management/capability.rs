@@ -34,6 +34,8 @@ pub enum Capability {
     ExecutionTimes,
     /// `custom_status` of instances.
     CustomStatus,
+    /// `get_instance_waits`.
+    Waits,
 }
 
 /// What a backend offers.

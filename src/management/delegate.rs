@@ -17,6 +17,7 @@ macro_rules! delegate_management {
                     -> $crate::management::InstanceCounts;
                 search_instances(query: $crate::management::SearchQuery) -> $crate::management::SearchResults;
                 get_instance_info(instance: &str) -> $crate::management::InstanceInfo;
+                get_instance_waits(instance: &str) -> $crate::management::InstanceWaits;
                 get_instance_tree(instance: &str) -> $crate::management::InstanceTree;
                 list_executions(instance: &str, page: $crate::management::PageRequest)
                     -> $crate::management::Page<$crate::management::ExecutionInfo>;

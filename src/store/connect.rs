@@ -88,14 +88,26 @@ struct NotBuilt {
 #[cfg(not(feature = "sqlite"))]
 #[async_trait::async_trait]
 impl Source for NotBuilt {
-    async fn census(
+    async fn read(
         &mut self,
+        _request: crate::source::Request<'_>,
         _limit: std::time::Duration,
-    ) -> Result<crate::source::Census, crate::source::SourceError> {
+    ) -> Result<crate::source::Reading, crate::source::SourceError> {
         Err(crate::source::SourceError::new(
             crate::labels::FailureReason::Unsupported,
             format!("this build cannot read such a store: its feature `{}` is off", self.feature),
         ))
+    }
+
+    async fn recall(
+        &mut self,
+        _executions: &[crate::source::ExecutionKey],
+        _position: &crate::source::Position,
+        _limit: std::time::Duration,
+        _take: &mut crate::source::Take<'_>,
+    ) -> Result<(), crate::source::SourceError> {
+        // Nothing was ever read.
+        Ok(())
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::history::Event;
-use crate::labels::{ExecutionStatus, FailureKind, InstanceStatus};
+use crate::labels::{Channel, ExecutionStatus, FailureKind, InstanceStatus, MessageState, Queue, WaitReason};
 use crate::management::{
-    Capabilities, Capability, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree, ManagementAPI,
-    ManagementError, Page, PageRequest, SearchField, SearchHit, SearchQuery, SearchResults, Timeline,
-    TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent, Timestamp,
+    Awaited, Capabilities, Capability, ExecutionInfo, InstanceFilter, InstanceInfo, InstanceTree,
+    InstanceWaits, ManagementAPI, ManagementError, OpenWait, Page, PageRequest, QueueEntry, QueuedMessage,
+    SearchField, SearchHit, SearchQuery, SearchResults, Timeline, TimelineEntry, TimelineKind,
+    TimelineOutcome, TimelineParent, Timestamp,
 };
 
 /// 2026-11-23T12:00:00Z
@@ -120,6 +121,32 @@ impl ManagementAPI for Fixture {
         self.instance(instance).cloned()
     }
 
+    async fn get_instance_waits(&self, instance: &str) -> Result<InstanceWaits> {
+        if self.bare {
+            return Err(ManagementError::unsupported("get_instance_waits"));
+        }
+        let info = self.instance(instance)?;
+        let waits = InstanceWaits::none(instance, info.current_execution_id, NOW);
+        Ok(match instance {
+            "order-42" => InstanceWaits {
+                reason: Some(WaitReason::Retrying),
+                waits: open_waits(),
+                messages: vec![message("ExternalRaised", "Refund\u{1b}[2J", 2)],
+                ..waits
+            },
+            "größe-東京" => InstanceWaits {
+                reason: Some(WaitReason::Stuck),
+                waits: vec![open(
+                    2,
+                    3,
+                    Awaited::Activity { name: "Messen".to_owned(), tag: None, queued: None },
+                )],
+                ..waits
+            },
+            _ => waits,
+        })
+    }
+
     async fn get_instance_tree(&self, instance: &str) -> Result<InstanceTree> {
         let tree = ["checkout-7", "order-42", "order-42::sub::5", "order-43"];
         if !tree.contains(&instance) {
@@ -164,6 +191,61 @@ impl ManagementAPI for Fixture {
 
 fn ago(seconds: u64) -> Option<Timestamp> {
     Some(NOW.before(Duration::from_secs(seconds)))
+}
+
+/// A row that was put there so long ago.
+pub(crate) fn entry(queue: Queue, state: MessageState, attempts: u64, seconds: u64) -> QueueEntry {
+    let queued_at = ago(seconds);
+    QueueEntry { queue, state, attempts, queued_at, visible_at: queued_at, leased_until: None }
+}
+
+/// What is open for so long.
+pub(crate) fn open(event_id: u64, seconds: u64, awaited: Awaited) -> OpenWait {
+    OpenWait { event_id, since: NOW.before(Duration::from_secs(seconds)), awaited }
+}
+
+pub(crate) fn message(kind: &str, name: &str, seconds: u64) -> QueuedMessage {
+    QueuedMessage {
+        kind: kind.to_owned(),
+        name: Some(name.to_owned()),
+        event_id: None,
+        execution_id: None,
+        entry: entry(Queue::Orchestrator, MessageState::Blocked, 0, seconds),
+    }
+}
+
+/// So many seconds from now.
+pub(crate) fn ahead(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_millis(NOW.unix_millis() + seconds * 1000)
+}
+
+/// One of each kind.
+fn open_waits() -> Vec<OpenWait> {
+    let retrying =
+        QueueEntry { visible_at: Some(ahead(12)), ..entry(Queue::Worker, MessageState::Delayed, 3, 190) };
+    let due_at = ahead(3_410);
+    let timer = QueueEntry { visible_at: Some(due_at), ..entry(Queue::Timer, MessageState::Delayed, 0, 190) };
+    let name = |name: &str| name.to_owned();
+    vec![
+        open(
+            5,
+            190,
+            Awaited::Activity { name: name("ChargePayment"), tag: Some(name("gpu")), queued: Some(retrying) },
+        ),
+        open(6, 190, Awaited::Timer { due_at, queued: Some(timer) }),
+        open(7, 190, Awaited::Event { channel: Channel::Event, name: name("Approval") }),
+        open(8, 189, Awaited::Event { channel: Channel::Queue, name: name("inbox") }),
+        open(
+            9,
+            189,
+            Awaited::Child {
+                name: name("ChargeCard"),
+                instance_id: name("order-42::sub::9"),
+                status: Some(InstanceStatus::Running),
+                alive: true,
+            },
+        ),
+    ]
 }
 
 /// Newest first.

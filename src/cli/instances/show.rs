@@ -8,8 +8,9 @@ use super::super::{Error, Exit, print};
 use super::args::Paging;
 use super::paged::{self, List, indented};
 use super::session::{Failure, Session, Terminal};
+use super::waits;
 use crate::labels::{ExecutionStatus, FailureKind, InstanceStatus};
-use crate::management::{ExecutionInfo, InstanceInfo, ManagementError, Timestamp};
+use crate::management::{ExecutionInfo, InstanceInfo, InstanceWaits, ManagementError, Timestamp};
 
 /// The newest output or error in full, as far as a screen goes; JSON has all of it.
 const MAX_OUTPUT: usize = 4000;
@@ -23,17 +24,22 @@ pub(super) async fn show(
     let management = Arc::clone(&session.store.management);
     let info = session.store.ask(management.get_instance_info(id)).await?;
     let failure = failure_kind(session, &info).await?;
-    let heading = in_words(&info, failure, &session.terminal);
+    let waits = waits(session, &info).await?;
+    let heading = in_words(&info, failure, waits.as_ref(), &session.terminal);
     let titles = ["EXECUTION", "STATUS", "STARTED", "DURATION", "EVENTS", "FAILURE", "OUTPUT"]
         .into_iter()
         .zip([true, false, false, true, true, false, true]);
     let terminal = &session.terminal;
     let now = terminal.now;
-    let fields = vec![("payloads", payloads.to_string()), ("instance", indented(&info, 1)?)];
+    let fields = vec![
+        ("payloads", payloads.to_string()),
+        ("instance", indented(&info, 1)?),
+        ("waits", indented(&waits, 1)?),
+    ];
     let mut newest = None;
     let list = List {
         key: "executions",
-        fields: fields.clone(),
+        fields,
         heading: format!("{heading}\n"),
         table: Table::mixed(2, titles).on(terminal.style, terminal.width),
         row: &mut |execution: &ExecutionInfo| {
@@ -53,7 +59,7 @@ pub(super) async fn show(
     match listed {
         // The instance alone is an answer, too.
         Err(Failure::Store(ManagementError::Unsupported { .. })) => {
-            alone(session, &info, &heading, payloads).await
+            alone(session, &info, waits.as_ref(), &heading, payloads).await
         }
         Ok(exit) => {
             if let Some(execution) = newest.filter(|_| session.output == Output::Table) {
@@ -102,6 +108,7 @@ async fn failure_kind(
 async fn alone(
     session: &mut Session<'_, '_>,
     info: &InstanceInfo,
+    waits: Option<&InstanceWaits>,
     heading: &str,
     payloads: bool,
 ) -> Result<Exit, Failure> {
@@ -109,12 +116,13 @@ async fn alone(
     struct Alone<'a> {
         payloads: bool,
         instance: &'a InstanceInfo,
+        waits: Option<&'a InstanceWaits>,
         executions: Option<()>,
         next: Option<()>,
         partial: bool,
     }
     let age = session.store.data_age().await?;
-    let answer = Alone { payloads, instance: info, executions: None, next: None, partial: false };
+    let answer = Alone { payloads, instance: info, waits, executions: None, next: None, partial: false };
     session.answer(age, &answer, |_| heading.to_owned())?;
     if session.output == Output::Table {
         session.note("This store does not tell its executions.")?;
@@ -122,7 +130,31 @@ async fn alone(
     Ok(Exit::Fine)
 }
 
-fn in_words(info: &InstanceInfo, failure: Option<FailureKind>, terminal: &Terminal<'_>) -> String {
+/// What it waits for, if it runs and the store can tell.
+async fn waits(session: &mut Session<'_, '_>, info: &InstanceInfo) -> Result<Option<InstanceWaits>, Failure> {
+    if info.status != InstanceStatus::Running {
+        return Ok(None);
+    }
+    let management = Arc::clone(&session.store.management);
+    match session.store.ask(management.get_instance_waits(&info.instance_id)).await {
+        Ok(waits) => Ok(Some(waits)),
+        // It may be deleted by now; then the list of executions says so.
+        Err(ManagementError::Unsupported { .. } | ManagementError::NotFound { .. }) => Ok(None),
+        // A history can be too long for it; the rest is an answer, too.
+        Err(error @ ManagementError::TimedOut(_)) => {
+            session.note(&format!("What it waits for is not known: {error}."))?;
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn in_words(
+    info: &InstanceInfo,
+    failure: Option<FailureKind>,
+    waits: Option<&InstanceWaits>,
+    terminal: &Terminal<'_>,
+) -> String {
     // Destructured so that a new field is not forgotten here.
     let InstanceInfo {
         instance_id,
@@ -140,13 +172,15 @@ fn in_words(info: &InstanceInfo, failure: Option<FailureKind>, terminal: &Termin
         Some(time) => format!("{time}, {} ago", text::since(terminal.now, *time)),
         None => "not known".to_owned(),
     };
-    let mut lines = vec![
-        ("status", terminal.style.paint(status.as_str(), Paint::instance(*status)) + &failure),
+    let mut lines =
+        vec![("status", terminal.style.paint(status.as_str(), Paint::instance(*status)) + &failure)];
+    lines.extend(waits.and_then(|waits| waits::reason(waits, terminal)).map(|reason| ("waits for", reason)));
+    lines.extend([
         ("orchestration", text::harmless(&format!("{orchestration_name} {orchestration_version}"))),
         ("execution", format!("{current_execution_id}, the newest")),
         ("created", time(created_at)),
         ("updated", time(updated_at)),
-    ];
+    ]);
     if let Some(parent) = parent_instance_id {
         lines.push(("parent", text::harmless(parent)));
     }
@@ -156,6 +190,12 @@ fn in_words(info: &InstanceInfo, failure: Option<FailureKind>, terminal: &Termin
     let mut words = terminal.style.paint(&text::harmless(instance_id), Some(Paint::Bold)) + "\n";
     for (title, line) in lines {
         words.push_str(&format!("  {title:<13}  {line}\n"));
+    }
+    if let Some(waits) = waits {
+        for (index, line) in waits::advice(waits).iter().enumerate() {
+            words.push_str(&format!("{}  {line}\n", if index == 0 { "\n" } else { "" }));
+        }
+        words.push_str(&waits::tables(waits, terminal));
     }
     words
 }

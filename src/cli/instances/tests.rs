@@ -9,7 +9,7 @@ use super::super::text::Style;
 use super::fixture::{Fixture, NOW};
 use super::*;
 
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     "list",
     "show order-42",
     "show every-event",
@@ -20,6 +20,7 @@ const ALL: [&str; 14] = [
     "count",
     "list --output=json",
     "show every-event --output=json",
+    "show order-42 --output=json",
     "history every-event --all --output=json",
     "timeline order-42 --output=json",
     "search order --output=json",
@@ -81,6 +82,7 @@ fn what_people_read() {
     for (name, typed) in [
         ("list.txt", "list --limit 4"),
         ("show.txt", "show order-42"),
+        ("show_stuck.txt", "show größe-東京"),
         ("show_payloads.txt", "show every-event --payloads"),
         ("history.txt", "history every-event"),
         ("history_payloads.txt", "history every-event --payloads"),
@@ -101,6 +103,7 @@ fn what_programs_read() {
     for (name, typed) in [
         ("list.json", "list --limit 4 --output json"),
         ("show.json", "show every-event --output json"),
+        ("show_waits.json", "show order-42 --output json"),
         ("history.json", "history every-event --output json"),
         ("history_payloads.json", "history every-event --output json --payloads"),
         ("timeline.json", "timeline order-42 --output json"),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::running::Running;
 use super::totals::{Orchestration, Place, Totals};
 use crate::history::{Brief, Effect, Open, Opens, Wait};
-use crate::labels::{Channel, EventType, ExecutionOutcome, InstanceStatus, Outcome, shorten};
+use crate::labels::name::shorten;
+use crate::labels::{Channel, EventType, ExecutionOutcome, InstanceStatus, Outcome};
 use crate::source::ExecutionKey;
 
 /// So many ended executions with something still open are remembered, for what is cancelled because of the end comes

@@ -4,7 +4,7 @@
 use crate::management::Capability;
 
 /// What every database offers.
-pub(in crate::store) const READS: [Capability; 12] = [
+pub(in crate::store) const READS: [Capability; 13] = [
     Capability::List,
     Capability::Search,
     Capability::SearchPayloads,
@@ -17,6 +17,7 @@ pub(in crate::store) const READS: [Capability; 12] = [
     Capability::InstanceTimes,
     Capability::ExecutionTimes,
     Capability::CustomStatus,
+    Capability::Waits,
 ];
 
 /// Implements the trait for a type with a field `readers` (of [`Readers`](super::reading::Readers)) and a `place` to be
@@ -61,6 +62,13 @@ macro_rules! answers {
                 instance: &str,
             ) -> $crate::management::Result<$crate::management::InstanceInfo> {
                 ask!(self.readers, &self.place, snapshot => snapshot.instance(instance).await)
+            }
+
+            async fn get_instance_waits(
+                &self,
+                instance: &str,
+            ) -> $crate::management::Result<$crate::management::InstanceWaits> {
+                ask!(self.readers, &self.place, snapshot => $crate::store::database::look::waits(snapshot, instance).await)
             }
 
             async fn get_instance_tree(

@@ -13,11 +13,16 @@ pub(in crate::store) struct Needle {
     pub(in crate::store) json: String,
 }
 
+/// A text as it looks inside a JSON string, whether the framework or Postgres wrote that.
+pub(in crate::store) fn inside_json(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
 impl Needle {
     pub(in crate::store) fn new(text: &str) -> Self {
         let text = text.to_ascii_lowercase();
-        let quoted = Value::from(text.as_str()).to_string();
-        let json = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned();
+        let json = inside_json(&text);
         Self { text, json }
     }
 

@@ -5,7 +5,8 @@ use sqlx::Row;
 
 use super::reader::Snapshot;
 use super::sql::{count, name_prefix, text};
-use crate::labels::{InstanceStatus, shorten};
+use crate::labels::InstanceStatus;
+use crate::labels::name::shorten;
 use crate::source::{ExecutionKey, InstanceCensus, InstanceCount};
 use crate::store::database::failure::Failure;
 

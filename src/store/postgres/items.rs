@@ -14,7 +14,7 @@ use sqlx::Row;
 
 use super::reader::Snapshot;
 use super::schema::Schema;
-use crate::labels::shorten;
+use crate::labels::name::shorten;
 use crate::store::database::failure::Failure;
 
 /// Of a larger one only the beginning and the end are read. Whether it can be decoded is then not known: it counts as good.

@@ -10,6 +10,7 @@ mod instances;
 mod looking;
 mod search;
 mod totals;
+mod waits;
 
 use std::time::Duration;
 

@@ -51,6 +51,8 @@ pub(super) struct Schema {
     /// Whether the queue tables' sequences may be read.
     pub(super) sequences: bool,
     pub(super) worker_tag: bool,
+    /// Whether a column tells whose an activity is.
+    pub(super) worker_identity: bool,
     pub(super) custom_status: bool,
 }
 
@@ -206,6 +208,7 @@ impl Schema {
             queue_tables,
             sequences: sequences == SEQUENCES.len(),
             worker_tag: has("worker_queue", "tag"),
+            worker_identity: has("worker_queue", "instance_id"),
             custom_status: has("instances", "custom_status"),
         })
     }

@@ -3,7 +3,8 @@
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::labels::MAX_NAME_CHARS;
+use crate::labels::MessageState;
+use crate::labels::name::MAX_NAME_CHARS;
 use crate::management::Timestamp;
 use crate::store::database::group::unsigned;
 
@@ -49,4 +50,37 @@ pub(super) fn time(row: &PgRow, column: usize) -> Result<Option<Timestamp>, sqlx
 /// A count.
 pub(super) fn count(row: &PgRow, column: usize) -> Result<u64, sqlx::Error> {
     Ok(unsigned(row.try_get::<Option<i64>, _>(column)?.unwrap_or(0)))
+}
+
+/// The number of the state of a row `q` of the orchestrator table at the moment `$1`, with the lock `il` of its instance.
+pub(super) fn orchestrator_state() -> String {
+    format!(
+        "CASE WHEN q.lock_token IS NOT NULL AND (COALESCE(q.locked_until > $1, true) \
+                   OR (q.lock_token = il.lock_token AND il.locked_until > $1)) THEN {in_flight} \
+              WHEN q.visible_at > {now} THEN {delayed} \
+              WHEN il.locked_until > $1 THEN {blocked} \
+              WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
+              ELSE {ready} END",
+        now = moment(1),
+        in_flight = MessageState::InFlight.index(),
+        delayed = MessageState::Delayed.index(),
+        blocked = MessageState::Blocked.index(),
+        lease_expired = MessageState::LeaseExpired.index(),
+        ready = MessageState::Ready.index(),
+    )
+}
+
+/// The same of a row `q` of the worker table.
+pub(super) fn worker_state() -> String {
+    format!(
+        "CASE WHEN q.lock_token IS NOT NULL AND COALESCE(q.locked_until > $1, true) THEN {in_flight} \
+              WHEN q.visible_at > {now} THEN {delayed} \
+              WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
+              ELSE {ready} END",
+        now = moment(1),
+        in_flight = MessageState::InFlight.index(),
+        delayed = MessageState::Delayed.index(),
+        lease_expired = MessageState::LeaseExpired.index(),
+        ready = MessageState::Ready.index(),
+    )
 }

@@ -3,6 +3,8 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::schema::Schema;
+use crate::labels::MessageState;
 use crate::management::Timestamp;
 
 /// A time column in milliseconds: the framework stores integers, or text of whole seconds where a default or an
@@ -25,4 +27,35 @@ pub(super) fn text(row: &SqliteRow, column: usize) -> Result<Option<String>, sql
 /// A column of milliseconds, such as [`millis`] gives.
 pub(super) fn time(row: &SqliteRow, column: usize) -> Result<Option<Timestamp>, sqlx::Error> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_unix_millis))
+}
+
+/// The number of the state of a row `q` of the orchestrator table at the moment `?1`, with the lock `il` of its instance.
+pub(super) fn orchestrator_state() -> String {
+    format!(
+        "CASE WHEN il.locked_until > ?1 AND q.lock_token = il.lock_token THEN {in_flight} \
+              WHEN q.visible_at <= ?1 THEN CASE \
+                WHEN il.locked_until > ?1 THEN {blocked} \
+                WHEN q.lock_token = il.lock_token THEN {lease_expired} \
+                ELSE {ready} END \
+              ELSE {delayed} END",
+        in_flight = MessageState::InFlight.index(),
+        blocked = MessageState::Blocked.index(),
+        lease_expired = MessageState::LeaseExpired.index(),
+        ready = MessageState::Ready.index(),
+        delayed = MessageState::Delayed.index(),
+    )
+}
+
+/// The same of a row `q` of the worker table. Before 0.1.5 such a row was visible from its creation on.
+pub(super) fn worker_state(schema: &Schema) -> String {
+    format!(
+        "CASE WHEN q.lock_token IS NOT NULL AND (q.locked_until > ?1 OR q.locked_until IS NULL) THEN {in_flight} \
+              WHEN {visible} <= ?1 THEN CASE WHEN q.lock_token IS NOT NULL THEN {lease_expired} ELSE {ready} END \
+              ELSE {delayed} END",
+        visible = if schema.worker_visible_at { "q.visible_at" } else { "0" },
+        in_flight = MessageState::InFlight.index(),
+        lease_expired = MessageState::LeaseExpired.index(),
+        ready = MessageState::Ready.index(),
+        delayed = MessageState::Delayed.index(),
+    )
 }

@@ -1,14 +1,16 @@
 //! What single instances are, out of a snapshot.
 
+use std::collections::HashMap;
+
 use futures_util::TryStreamExt;
 
 use super::super::reader::Snapshot;
 use super::super::sql::count;
 use super::instances::{FROM, NEWEST_FIRST, columns, read};
-use super::{executions, history};
+use super::{executions, history, waits};
 use crate::history::Event;
 use crate::management::{ExecutionInfo, InstanceInfo, Page, PageRequest};
-use crate::store::database::look::Look;
+use crate::store::database::look::{Look, Past, Standing, Take};
 use crate::store::database::reading::Answer;
 
 impl Look for Snapshot {
@@ -59,5 +61,25 @@ impl Look for Snapshot {
         .fetch_one(connection)
         .await?;
         Ok(count(&row, 0)?)
+    }
+
+    async fn now_ms(&mut self) -> Answer<i64> {
+        Ok(self.moment.now_ms)
+    }
+
+    async fn standings(&mut self, instances: &[String]) -> Answer<HashMap<String, Standing>> {
+        waits::standings(self, instances).await
+    }
+
+    async fn past(&mut self, instance: &str, execution: i64, past: &mut Past) -> Answer<()> {
+        waits::past(self, instance, execution, past).await
+    }
+
+    async fn messages(&mut self, instances: &[String], now_ms: i64, take: &mut Take<'_>) -> Answer<()> {
+        waits::messages(self, instances, now_ms, take).await
+    }
+
+    async fn activities(&mut self, instance: &str, now_ms: i64, take: &mut Take<'_>) -> Answer<()> {
+        waits::activities(self, instance, now_ms, take).await
     }
 }

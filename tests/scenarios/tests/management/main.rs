@@ -18,3 +18,4 @@ mod bad_input;
 mod paging;
 mod subject;
 mod suite;
+mod waits;

@@ -9,6 +9,7 @@ mod searching;
 mod timelines;
 mod totals;
 mod trees;
+pub(crate) mod waits;
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
@@ -51,6 +52,7 @@ pub(crate) async fn run(subject: &Arc<Subject>) -> Vec<String> {
         totals::metrics_count_the_rows,
         totals::depths_are_what_would_be_handed_out,
         totals::only_a_copy_has_an_age,
+        waits::what_is_open_is_what_the_rows_say,
         exports::an_export_has_everything,
         exports::every_answer_survives_json,
     );

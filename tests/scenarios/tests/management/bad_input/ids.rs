@@ -93,6 +93,9 @@ async fn an_id_nobody_has_is_not_found() {
             if offers(&api, &[Capability::Tree]) {
                 assert_absent(&what("tree"), &id, api.get_instance_tree(&id).await);
             }
+            if offers(&api, &[Capability::Waits]) {
+                assert_absent(&what("waits"), &id, api.get_instance_waits(&id).await);
+            }
             if offers(&api, &[Capability::Executions]) {
                 assert_absent(
                     &what("executions"),
@@ -151,6 +154,11 @@ async fn one(what: &str, api: &Arc<dyn ManagementAPI>, id: &str, child: &str) {
             let members: Vec<_> = tree.instances.iter().map(|info| info.instance_id.as_str()).collect();
             assert_eq!((tree.root_id.as_str(), members), (id, vec![id, child]), "{what}");
         }
+    }
+    if offers(api, &[Capability::Waits]) {
+        // It has ended.
+        let waits = api.get_instance_waits(id).await.unwrap();
+        assert_eq!((waits.instance_id.as_str(), waits.reason, waits.waits), (id, None, Vec::new()), "{what}");
     }
     if offers(api, &[Capability::Executions]) {
         let execution = api.get_execution_metadata(id, 1).await.unwrap();

@@ -61,6 +61,7 @@ pub(crate) async fn every_answer_survives_json(subject: &Subject) {
     for instance in &subject.truth.instances {
         let id = instance.id.as_str();
         survives(api.get_instance_tree(id).await);
+        survives(api.get_instance_waits(id).await);
         survives(api.list_executions(id, PageRequest::default()).await);
         survives(api.export_instance(id).await);
         for (number, _) in subject.truth.executions_of(id).iter().take(3) {

@@ -25,9 +25,11 @@ pub(crate) async fn what_is_none_is_not_found(subject: &Subject) {
         let not_found = |error: duroxide_exporter::ManagementError| {
             matches!(error, duroxide_exporter::ManagementError::NotFound { .. })
         };
-        use duroxide_exporter::Capability::{Executions, History, Tree};
+        use duroxide_exporter::Capability::{Executions, History, Tree, Waits};
         let tree = api.get_instance_tree(id).await.is_err_and(not_found);
         unless(subject.has(Tree), "get_instance_tree", tree);
+        let waits = api.get_instance_waits(id).await.is_err_and(not_found);
+        unless(subject.has(Waits), "get_instance_waits", waits);
         let executions = api.list_executions(id, PageRequest::default()).await.is_err_and(not_found);
         unless(subject.has(Executions), "list_executions", executions);
         for execution in [0, 1, 2, u64::MAX] {

@@ -1,0 +1,89 @@
+//! What an instance waits for: its history, what the queues hold for it and for its children, all of one moment.
+//!
+//! By the definitions of the metric `duroxide_instances_waiting`, which asks the same of all instances at once. One look
+//! is enough here: whatever moves between a queue, a history and another queue is moved by one transaction, and a
+//! snapshot has all of it or nothing.
+
+mod item;
+mod rows;
+mod tell;
+
+pub(in crate::store) use item::Item;
+pub(in crate::store) use rows::{Row, Standing, Take};
+
+use super::Look;
+use crate::history::{Brief, Facts, Opens, Wait};
+use crate::labels::InstanceStatus;
+use crate::management::{InstanceWaits, ManagementError, Timestamp};
+use crate::store::database::group::unsigned;
+use crate::store::database::reading::Answer;
+use rows::{Kept, Lives};
+
+/// What is open in an execution, so far.
+#[derive(Default)]
+pub(in crate::store) struct Past {
+    opens: Opens<String>,
+    undecodable: u64,
+}
+
+impl Past {
+    /// Takes the next event.
+    pub(in crate::store) fn take(&mut self, json: &[u8]) {
+        match Brief::decode(json) {
+            Ok(event) => _ = self.opens.take(&event, str::to_owned),
+            Err(_) => self.undecodable += 1,
+        }
+    }
+
+    fn children(&self) -> Vec<String> {
+        let child = |wait: &Wait<String>| match wait {
+            Wait::Child { instance_id, .. } => Some(instance_id.to_string()),
+            _ => None,
+        };
+        self.opens.iter().filter_map(|open| child(&open.wait)).collect()
+    }
+}
+
+pub(in crate::store) async fn waits(snapshot: &mut impl Look, instance: &str) -> Answer<InstanceWaits> {
+    let now_ms = snapshot.now_ms().await?;
+    let id = [instance.to_owned()];
+    let standing = snapshot.standings(&id).await?.remove(instance).unwrap_or_default();
+    let current = standing.current().ok_or_else(|| ManagementError::no_instance(instance))?;
+    let none = InstanceWaits::none(instance, unsigned(current), Timestamp::from_unix_millis(now_ms));
+    if standing.status() != Some(InstanceStatus::Running) {
+        return Ok(none);
+    }
+
+    let mut past = Past::default();
+    snapshot.past(instance, current, &mut past).await?;
+    let mut facts = Facts { executing: standing.is_locked(now_ms), ..Facts::default() };
+    let mut messages = Kept::default();
+    snapshot
+        .messages(&id, now_ms, &mut |row| {
+            if !standing.leaves_over(&row) {
+                row.message(&mut facts);
+                messages.keep(row);
+            }
+        })
+        .await?;
+    let mut activities = Kept::default();
+    snapshot
+        .activities(instance, now_ms, &mut |row| {
+            row.activity(&mut facts);
+            activities.keep(row);
+        })
+        .await?;
+
+    let children = past.children();
+    let standings = snapshot.standings(&children).await?;
+    let mut lives = Lives::new(standings, now_ms);
+    let unsure = lives.unsure(&children);
+    snapshot.messages(&unsure, now_ms, &mut |row| lives.take(&row)).await?;
+    facts.child = children.iter().any(|child| lives.has(child));
+    facts.event = past.opens.iter().any(|open| matches!(open.wait, Wait::Event(..)));
+
+    let told = tell::Told { current: unsigned(current), activities, messages, lives };
+    let reason = Some(facts.reason());
+    let executing_until = standing.lock_end_ms.filter(|_| facts.executing).map(Timestamp::from_unix_millis);
+    Ok(told.with(past, InstanceWaits { reason, executing_until, ..none }))
+}

@@ -1,0 +1,136 @@
+//! Rows of the queues and what each makes true, by the definitions of the census.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Item;
+use crate::history::Facts;
+use crate::labels::{InstanceStatus, MessageState};
+use crate::management::QueueEntry;
+use crate::store::database::group::unsigned;
+
+/// Rows of an instance that are kept to be told; more than that count all the same.
+const MOST: usize = 100_000;
+
+/// A row of a queue.
+pub(in crate::store) struct Row {
+    /// Whose it is.
+    pub(in crate::store) instance: String,
+    pub(in crate::store) entry: QueueEntry,
+    pub(in crate::store) item: Item,
+    pub(in crate::store) tag: Option<String>,
+}
+
+/// What takes rows one by one: there may be many, and each may be large before it is decoded.
+pub(in crate::store) type Take<'a> = dyn FnMut(Row) + Send + 'a;
+
+impl Row {
+    /// As a message for orchestrations, of an instance that is left none over.
+    pub(super) fn message(&self, facts: &mut Facts) {
+        match self.entry.state {
+            MessageState::Delayed if self.entry.is_retrying() => facts.retrying = true,
+            // What is put off wakes it like a timer.
+            MessageState::Delayed => facts.timer = true,
+            _ => facts.ready = true,
+        }
+    }
+
+    /// As an activity.
+    pub(super) fn activity(&self, facts: &mut Facts) {
+        if self.entry.is_retrying() {
+            facts.retrying = true;
+        } else {
+            facts.activity = true;
+        }
+    }
+
+    /// Whether it is a timer that is not due.
+    fn sleeps(&self) -> bool {
+        self.item.is_timer() && self.entry.state == MessageState::Delayed && !self.entry.is_retrying()
+    }
+}
+
+/// How an instance stands.
+#[derive(Debug, Clone, Default)]
+pub(in crate::store) struct Standing {
+    /// Its current execution and the framework's word for how that is. `None`: there is no such instance.
+    pub(in crate::store) execution: Option<(i64, Option<String>)>,
+    /// When its lock ends, if it has one.
+    pub(in crate::store) lock_end_ms: Option<i64>,
+}
+
+impl Standing {
+    pub(super) fn current(&self) -> Option<i64> {
+        self.execution.as_ref().map(|(current, _)| *current)
+    }
+
+    pub(super) fn status(&self) -> Option<InstanceStatus> {
+        self.execution.as_ref().map(|(_, status)| InstanceStatus::from_framework(status.as_deref()))
+    }
+
+    pub(super) fn is_locked(&self, now_ms: i64) -> bool {
+        self.lock_end_ms.is_some_and(|end| end > now_ms)
+    }
+
+    /// Whether a row of its is a timer of an execution that has ended.
+    pub(super) fn leaves_over(&self, row: &Row) -> bool {
+        let (Some((current, status)), Some(of)) = (&self.execution, row.item.execution_id) else {
+            return false;
+        };
+        let ended = matches!(status.as_deref(), Some("Completed" | "Failed" | "ContinuedAsNew"));
+        row.item.is_timer() && (ended || of != unsigned(*current))
+    }
+}
+
+/// Rows in the order in which they came.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) rows: Vec<Row>,
+    /// There were more.
+    pub(super) more: bool,
+}
+
+impl Kept {
+    pub(super) fn keep(&mut self, row: Row) {
+        if self.rows.len() < MOST {
+            self.rows.push(row);
+        } else {
+            self.more = true;
+        }
+    }
+}
+
+/// Which children live: those that run, and those that are about to start.
+pub(super) struct Lives {
+    standings: HashMap<String, Standing>,
+    living: HashSet<String>,
+}
+
+impl Lives {
+    pub(super) fn new(standings: HashMap<String, Standing>, now_ms: i64) -> Self {
+        let lives =
+            |child: &Standing| child.status() == Some(InstanceStatus::Running) || child.is_locked(now_ms);
+        let living = standings.iter().filter(|(_, child)| lives(child)).map(|(id, _)| id.clone()).collect();
+        Self { standings, living }
+    }
+
+    /// Those of whom the queues have to be asked.
+    pub(super) fn unsure(&self, children: &[String]) -> Vec<String> {
+        children.iter().filter(|child| !self.has(child)).cloned().collect()
+    }
+
+    /// Takes a message for a child.
+    pub(super) fn take(&mut self, row: &Row) {
+        let left_over = self.standings.get(&row.instance).is_some_and(|child| child.leaves_over(row));
+        if !left_over && !row.sleeps() {
+            self.living.insert(row.instance.clone());
+        }
+    }
+
+    pub(super) fn has(&self, child: &str) -> bool {
+        self.living.contains(child)
+    }
+
+    pub(super) fn status(&self, child: &str) -> Option<InstanceStatus> {
+        self.standings.get(child)?.status()
+    }
+}
