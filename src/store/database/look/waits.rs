@@ -87,3 +87,22 @@ pub(in crate::store) async fn waits(snapshot: &mut impl Look, instance: &str) ->
     let executing_until = standing.lock_end_ms.filter(|_| facts.executing).map(Timestamp::from_unix_millis);
     Ok(told.with(past, InstanceWaits { reason, executing_until, ..none }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::{MessageState, Queue};
+    use crate::management::QueueEntry;
+
+    /// A row of the instance `i`.
+    pub(super) fn row(item: &str, state: MessageState, attempts: u64) -> Row {
+        let (queued_at, visible_at, leased_until) = (None, None, None);
+        let queue = Queue::Orchestrator;
+        let entry = QueueEntry { queue, state, attempts, queued_at, visible_at, leased_until };
+        Row { instance: "i".to_owned(), entry, item: Item::read(item.as_bytes()), tag: None }
+    }
+
+    pub(super) fn message(state: MessageState) -> Row {
+        row(r#"{"QueueMessage":{"instance":"i","name":"inbox","data":""}}"#, state, 0)
+    }
+}

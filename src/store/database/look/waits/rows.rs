@@ -134,3 +134,80 @@ impl Lives {
         self.standings.get(child)?.status()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{message, row};
+    use super::*;
+    use crate::labels::WaitReason;
+
+    fn reason_of(state: MessageState, attempts: u64, take: fn(&Row, &mut Facts)) -> WaitReason {
+        let mut facts = Facts::default();
+        take(&row(r#"{"QueueMessage":{"instance":"i"}}"#, state, attempts), &mut facts);
+        facts.reason()
+    }
+
+    #[test]
+    fn a_row_makes_true_what_the_census_says() {
+        use MessageState::{Blocked, Delayed, InFlight, LeaseExpired, Ready};
+        for state in [Ready, Blocked, InFlight, LeaseExpired] {
+            for attempts in [0, 2] {
+                assert_eq!(reason_of(state, attempts, Row::message), WaitReason::Ready);
+                assert_eq!(reason_of(state, attempts, Row::activity), WaitReason::Activity);
+            }
+        }
+        assert_eq!(reason_of(Delayed, 1, Row::message), WaitReason::Retrying);
+        assert_eq!(reason_of(Delayed, 1, Row::activity), WaitReason::Retrying);
+        assert_eq!(reason_of(Delayed, 0, Row::message), WaitReason::Timer);
+        assert_eq!(reason_of(Delayed, 0, Row::activity), WaitReason::Activity);
+    }
+
+    fn standing(current: i64, status: &str) -> Standing {
+        Standing { execution: Some((current, Some(status.to_owned()))), lock_end_ms: None }
+    }
+
+    #[test]
+    fn only_timers_are_left_over() {
+        let timer = row(
+            r#"{"TimerFired":{"instance":"i","execution_id":2,"id":3,"fire_at_ms":9}}"#,
+            MessageState::Delayed,
+            0,
+        );
+        for (standing, left_over) in [
+            (standing(2, "Running"), false),
+            (standing(3, "Running"), true),
+            (standing(2, "Completed"), true),
+            (standing(2, "ContinuedAsNew"), true),
+            (standing(2, "FromTheFuture"), false),
+            (Standing::default(), false),
+        ] {
+            assert_eq!(standing.leaves_over(&timer), left_over, "{standing:?}");
+            assert!(!standing.leaves_over(&message(MessageState::Ready)));
+        }
+        let damaged = row("{\"TimerFired\": cut", MessageState::Delayed, 0);
+        assert!(!standing(3, "Running").leaves_over(&damaged), "nobody knows whose it is");
+    }
+
+    #[test]
+    fn a_child_lives_that_runs_or_is_about_to_start() {
+        let ids: Vec<String> = ["runs", "turns", "ended", "none", "i"].map(str::to_owned).to_vec();
+        let locked = Standing { lock_end_ms: Some(11), ..Standing::default() };
+        let standings = HashMap::from([
+            ("runs".to_owned(), standing(1, "ContinuedAsNew")),
+            ("turns".to_owned(), locked),
+            ("ended".to_owned(), Standing { lock_end_ms: Some(10), ..standing(1, "Failed") }),
+            ("none".to_owned(), Standing::default()),
+            ("i".to_owned(), Standing::default()),
+        ]);
+        let mut lives = Lives::new(standings, 10);
+        assert_eq!(lives.unsure(&ids), ["ended", "none", "i"]);
+        let sleeping = r#"{"TimerFired":{"instance":"i","execution_id":1,"id":3,"fire_at_ms":9}}"#;
+        lives.take(&row(sleeping, MessageState::Delayed, 0));
+        assert!(!lives.has("i"), "a timer starts nobody");
+        // A start that is scheduled for later.
+        lives.take(&message(MessageState::Delayed));
+        assert!(lives.has("i") && !lives.has("ended"));
+        assert_eq!(lives.status("ended"), Some(InstanceStatus::Failed));
+        assert_eq!(lives.status("none"), None);
+    }
+}

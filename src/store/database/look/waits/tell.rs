@@ -108,3 +108,96 @@ fn message(row: Row) -> QueuedMessage {
 fn moment(millis: u64) -> Timestamp {
     Timestamp::from_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::row;
+    use super::*;
+    use crate::labels::MessageState;
+    use serde_json::json;
+
+    fn past(events: &[serde_json::Value]) -> Past {
+        let mut past = Past::default();
+        for (id, event) in (1_u64..).zip(events) {
+            let mut whole = json!({"event_id": id, "instance_id": "i", "execution_id": 2, "timestamp_ms": 7});
+            whole.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
+            past.take(whole.to_string().as_bytes());
+        }
+        past.take(b"damage");
+        past
+    }
+
+    fn told(past: Past, activities: Vec<Row>, messages: Vec<Row>) -> InstanceWaits {
+        let kept = |rows| Kept { rows, more: false };
+        let lives = Lives::new(HashMap::new(), 0);
+        let told = Told { current: 2, activities: kept(activities), messages: kept(messages), lives };
+        told.with(past, InstanceWaits::none("i", 2, Timestamp::from_unix_millis(0)))
+    }
+
+    fn about(kind: &str, execution: u64, id: u64) -> Row {
+        let item = json!({kind: {"instance": "i", "execution_id": execution, "id": id}});
+        row(&item.to_string(), MessageState::Ready, execution)
+    }
+
+    #[test]
+    fn a_row_is_told_with_its_wait_or_by_itself() {
+        let past = past(&[
+            json!({"type": "OrchestrationStarted"}),
+            json!({"type": "ActivityScheduled", "name": "A"}),
+            json!({"type": "TimerCreated", "fire_at_ms": 9}),
+            json!({"type": "ActivityScheduled", "name": "B"}),
+            json!({"type": "ActivityScheduled", "name": "Done"}),
+            json!({"type": "ActivityCompleted", "source_event_id": 5}),
+        ]);
+        let activities = vec![
+            about("ActivityExecute", 2, 2),
+            about("ActivityExecute", 2, 2),
+            about("ActivityExecute", 1, 4),
+            about("ActivityExecute", 2, 5),
+        ];
+        // The end of an activity is not the row of it.
+        let messages =
+            vec![about("ActivityCompleted", 2, 4), about("TimerFired", 2, 3), about("TimerFired", 2, 9)];
+        let told = told(past, activities, messages);
+        let waits: Vec<_> = told
+            .waits
+            .iter()
+            .map(|wait| match &wait.awaited {
+                Awaited::Activity { queued, .. } | Awaited::Timer { queued, .. } => {
+                    (wait.event_id, queued.as_ref().map(|entry| entry.attempts))
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(waits, [(2, Some(2)), (3, Some(2)), (4, None)]);
+        let rest: Vec<_> = told
+            .messages
+            .iter()
+            .map(|message| (message.kind.as_str(), message.execution_id, message.event_id))
+            .collect();
+        assert_eq!(
+            rest,
+            [
+                ("ActivityCompleted", Some(2), Some(4)),
+                ("TimerFired", Some(2), Some(9)),
+                ("ActivityExecute", Some(2), Some(2)),
+                ("ActivityExecute", Some(1), Some(4)),
+                ("ActivityExecute", Some(2), Some(5)),
+            ]
+        );
+        assert_eq!((told.undecodable_events, told.partial), (1, false));
+    }
+
+    #[test]
+    fn too_many_are_not_told_and_that_is() {
+        let event = json!({"type": "ExternalSubscribed", "name": "go"});
+        let many = told(past(&vec![event.clone(); LARGEST + 1]), Vec::new(), Vec::new());
+        assert_eq!((many.waits.len(), many.partial), (LARGEST, true));
+        let most = told(past(&vec![event; LARGEST]), Vec::new(), Vec::new());
+        assert_eq!((most.waits.len(), most.partial), (LARGEST, false));
+        let rows = |count| (0..count).map(|_| about("QueueMessage", 2, 9)).collect();
+        let messages = told(Past::default(), Vec::new(), rows(LARGEST + 1));
+        assert_eq!((messages.messages.len(), messages.partial), (LARGEST, true));
+        assert!(!told(Past::default(), Vec::new(), rows(LARGEST)).partial);
+    }
+}
