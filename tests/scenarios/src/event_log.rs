@@ -5,6 +5,7 @@ mod tally;
 
 use sqlx::Row as _;
 
+pub(crate) use tally::event;
 pub use tally::Tally;
 
 use crate::{

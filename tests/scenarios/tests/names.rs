@@ -219,7 +219,8 @@ async fn more_names_than_anybody_can_show_are_summed_up() {
 
     let first = once(target, |told| told[&key("duroxide_up", &[("store", STORE)])] == 1.0).await;
     let names = shown_names("the first poll", &first, MANY);
-    // A name outside becomes the most frequent of all, and one inside vanishes: everybody keeps their place.
+    // A name outside becomes the most frequent of all, and one inside vanishes: everybody keeps their place. That there is
+    // one less is what shows that somebody was at work here by hand: no history tells it.
     let inside = &names.0[0];
     let outside =
         (1..=MANY).map(|i| format!("orchestration {i}")).find(|name| !names.0.contains(name)).unwrap();
@@ -227,7 +228,9 @@ async fn more_names_than_anybody_can_show_are_summed_up() {
         &path,
         &format!(
             "UPDATE instances SET orchestration_name = '{outside}'
-             WHERE orchestration_name = '{inside}' OR instance_id > 'i5'"
+             WHERE orchestration_name = '{inside}' OR instance_id > 'i5';
+             DELETE FROM instances WHERE instance_id = 'i9';
+             DELETE FROM worker_queue WHERE id = {MANY};"
         ),
     )
     .await;
@@ -236,7 +239,7 @@ async fn more_names_than_anybody_can_show_are_summed_up() {
         &[("store", STORE), ("orchestration", inside), ("version", "1"), ("status", "running")],
     );
     let second = once(target, |told| told[&vanished] == 0.0).await;
-    assert_eq!(shown_names("a later poll", &second, MANY), names, "the names that are shown");
+    assert_eq!(shown_names("a later poll", &second, MANY - 1), names, "the names that are shown");
 
     for family in ["duroxide_instances", "duroxide_activity_queue_messages"] {
         let dropped = key("duroxide_exporter_series_dropped_total", &[("family", family)]);

@@ -95,7 +95,7 @@ impl World {
             self.tally.missed(missed);
             self.greatest = greatest;
             for entry in before.iter().filter(|entry| entry.there) {
-                self.tally.count(entry);
+                self.tally.count(&entry.instance, entry.execution, &entry.data);
             }
             self.seen = before.last().map_or(self.seen, |entry| entry.n);
             let report = self.tally.differences(&exported);
