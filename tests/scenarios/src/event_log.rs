@@ -5,8 +5,8 @@ mod tally;
 
 use sqlx::Row as _;
 
-pub(crate) use tally::event;
 pub use tally::Tally;
+pub(crate) use tally::event;
 
 use crate::{
     sql::{self, Connection},

@@ -13,8 +13,7 @@ use super::{
 };
 
 /// Every reason, the first that holds counts.
-const REASONS: [&str; 8] =
-    ["executing", "ready", "retrying", "activity", "child", "event", "timer", "stuck"];
+const REASONS: [&str; 8] = ["executing", "ready", "retrying", "activity", "child", "event", "timer", "stuck"];
 
 /// A running instance: the events of its current execution, the first of which began it.
 type Running<'a> = BTreeMap<&'a str, Vec<Value>>;
@@ -148,7 +147,8 @@ fn open_children(id: &str, history: &[Value]) -> Vec<String> {
     let began = history.iter().filter(|event| event["type"] == "SubOrchestrationScheduled");
     let open = began.filter(|began| {
         !history.iter().any(|event| {
-            let ends = ["SubOrchestrationCompleted", "SubOrchestrationFailed", "SubOrchestrationCancelRequested"];
+            let ends =
+                ["SubOrchestrationCompleted", "SubOrchestrationFailed", "SubOrchestrationCancelRequested"];
             ends.iter().any(|end| event["type"] == *end) && event["source_event_id"] == began["event_id"]
         })
     });
