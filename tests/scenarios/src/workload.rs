@@ -107,7 +107,22 @@ pub async fn start_runtime_with(
     store: Arc<dyn Provider>,
     orchestrations: OrchestrationRegistry,
 ) -> Arc<Runtime> {
-    let options = RuntimeOptions {
+    start_runtime_of(store, activities(), orchestrations, options()).await
+}
+
+/// A runtime that tries again late what nobody has registered.
+pub async fn start_patient_runtime(
+    store: Arc<dyn Provider>,
+    orchestrations: OrchestrationRegistry,
+) -> Arc<Runtime> {
+    let late = Duration::from_secs(600);
+    let unregistered_backoff = UnregisteredBackoffConfig { base_delay: late, max_delay: late };
+    let options = RuntimeOptions { unregistered_backoff, ..options() };
+    start_runtime_of(store, activities(), orchestrations, options).await
+}
+
+fn options() -> RuntimeOptions {
+    RuntimeOptions {
         dispatcher_min_poll_interval: Duration::from_millis(10),
         orchestrator_lock_timeout: TURN_LEASE,
         worker_lock_timeout: WORKER_LEASE,
@@ -119,8 +134,7 @@ pub async fn start_runtime_with(
         activity_cancellation_grace_period: Duration::from_millis(200),
         worker_tag_filter: TagFilter::default_and(["gpu"]),
         ..Default::default()
-    };
-    start_runtime_of(store, activities(), orchestrations, options).await
+    }
 }
 
 /// A runtime of a test's own. Tests start none past this: on a busy machine its orchestrations would fail.
