@@ -4,7 +4,8 @@
 //! insert, and there is one writer: so rows are in the order of their commits, and none is inserted behind one that was
 //! read, as long as that one is there. When the newest rows are deleted, their numbers are given out again. Therefore a
 //! position remembers what the last rows were, and reading goes on behind the greatest that is still the same. If none of
-//! them is, it goes on by time.
+//! them is, it goes on by time. What is gone is remembered, too, as far as that: a backup that is put in the store's place
+//! may bring it back.
 
 use std::collections::HashSet;
 
@@ -44,6 +45,9 @@ struct Cursor {
     rowid: i64,
     /// What the last rows up to there were, oldest first.
     last: Vec<(i64, u64)>,
+    /// What rows were that were read and are gone: a backup may bring them back.
+    #[serde(default)]
+    gone: Vec<u64>,
     /// When the last of them was written, as the store has it.
     written_at: String,
     /// Above this a number without a row is one of a row that was deleted unread.
@@ -66,6 +70,8 @@ impl Cursor {
     fn forget_older(&mut self) {
         let surplus = self.last.len().saturating_sub(REMEMBERED);
         self.last.drain(..surplus);
+        let surplus = self.gone.len().saturating_sub(REMEMBERED);
+        self.gone.drain(..surplus);
     }
 }
 
@@ -209,7 +215,10 @@ async fn resume(
         // Nothing was ever there to be read.
         return Ok(Resumed::at(cursor));
     }
-    let marks: HashSet<u64> = cursor.last.iter().map(|(_, mark)| *mark).collect();
+    let marks: HashSet<u64> =
+        cursor.last.iter().map(|(_, mark)| *mark).chain(cursor.gone.iter().copied()).collect();
+    // Rows of the same second as the last, before all that is remembered, were read as well.
+    let first = cursor.last.first().map_or(0, |(rowid, _)| *rowid);
     let sql = format!("SELECT {} FROM history WHERE rowid = ?", beginning());
     while let Some((rowid, mark)) = cursor.last.last().copied() {
         let text: Option<Option<Vec<u8>>> =
@@ -218,14 +227,16 @@ async fn resume(
             let rewound = rowid != cursor.rowid;
             if rewound {
                 cursor.unread_from = cursor.unread_from.max(cursor.rowid);
-                cursor.rowid = rowid;
+                cursor.rowid = read_before(connection, rowid, &marks).await?;
+                remember(connection, &mut cursor).await?;
             }
             return Ok(Resumed { cursor, rewound, lost: None });
         }
+        cursor.gone.push(mark);
         cursor.last.pop();
     }
-    let rowid = last_read(connection, &cursor.written_at, &marks).await?;
-    let mut found = Cursor { rowid, unread_from: newest, ..Cursor::default() };
+    let rowid = last_read(connection, &cursor.written_at, first, &marks).await?;
+    let mut found = Cursor { rowid, unread_from: newest, gone: cursor.gone, ..Cursor::default() };
     remember(connection, &mut found).await?;
     let why = format!(
         "the events that were counted last are not in the store any more (deleted, or another store has taken its place); \
@@ -235,17 +246,38 @@ async fn resume(
     Ok(Resumed { cursor: found, rewound: true, lost: Some(why) })
 }
 
+/// The last of the rows behind one that were read before, too: they had been deleted, and a backup has brought them back.
+async fn read_before(
+    connection: &mut SqliteConnection,
+    rowid: i64,
+    marks: &HashSet<u64>,
+) -> Result<i64, Failure> {
+    let sql = format!("SELECT rowid, {} FROM history WHERE rowid > ? ORDER BY rowid", beginning());
+    let mut last = rowid;
+    let mut rows = sqlx::query(&sql).bind(rowid).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        if !marks.contains(&fingerprint(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default())) {
+            break;
+        }
+        last = row.try_get(0)?;
+    }
+    Ok(last)
+}
+
 /// The last row that was read, by the time of those that were, and by their marks: rows of that very second may have been
 /// read or not, and rows may have other numbers than before, as after a VACUUM.
 async fn last_read(
     connection: &mut SqliteConnection,
     written_at: &str,
+    first: i64,
     marks: &HashSet<u64>,
 ) -> Result<i64, Failure> {
     let older: i64 = sqlx::query_scalar(
-        "SELECT COALESCE((SELECT rowid FROM history WHERE CAST(created_at AS TEXT) < ? ORDER BY rowid DESC LIMIT 1), 0)",
+        "SELECT COALESCE((SELECT rowid FROM history WHERE CAST(created_at AS TEXT) < ?1 \
+           OR (CAST(created_at AS TEXT) = ?1 AND rowid < ?2) ORDER BY rowid DESC LIMIT 1), 0)",
     )
     .bind(written_at)
+    .bind(first)
     .fetch_one(&mut *connection)
     .await?;
     let sql = format!(

@@ -160,6 +160,31 @@ async fn by_hand(world: &World, dice: &mut Dice, id: &str) {
     sql::execute(store, &format!("BEGIN; {statements} COMMIT;")).await;
 }
 
+/// More than is remembered of them: it goes on by time.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_all_that_was_read_last_is_deleted_the_rest_of_its_second_counts_once() {
+    let mut world = World::new(Kind::Sqlite, Run::Within).await;
+    world.stop_runtime().await;
+    let store = world.fresh.store.clone();
+    let second = store.time(scenarios::recount::now_ms() - 60_000);
+    let rows = |from: u32, to: u32| {
+        format!(
+            r#"WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i < {to})
+               INSERT INTO history (instance_id, execution_id, event_id, event_type, event_data, created_at)
+               SELECT 'many-' || i, 1, 1, 'OrchestrationStarted',
+                 '{{"event_id":1,"instance_id":"many-' || i || '","execution_id":1,"timestamp_ms":5,"duroxide_version":"0.1.32",' ||
+                 '"type":"OrchestrationStarted","name":"Many","version":"1","input":""}}', {second} FROM n"#
+        )
+    };
+    sql::execute(&store, &rows(1, 700)).await;
+    world.poll("a busy second").await;
+    sql::execute(&store, "DELETE FROM history WHERE rowid > 100").await;
+    world.poll("most of it is gone").await;
+    world.start_runtime().await;
+    world.begin("later", "Hello", "x").await;
+    world.poll("later").await;
+}
+
 over_every_store!(a_store_that_is_set_back_goes_on_from_there);
 
 async fn a_store_that_is_set_back_goes_on_from_there(kind: Kind) {
@@ -178,6 +203,15 @@ async fn a_store_that_is_set_back_goes_on_from_there(kind: Kind) {
         begin(&mut world, &mut dice, &format!("late{number}")).await;
     }
     world.poll("after the backup").await;
+    world.stop_runtime().await;
+    world.poll("before the newest are deleted").await;
+    // The backup brings some of them back, whose numbers others have had meanwhile.
+    for id in world.begun.clone().iter().skip(2).rev() {
+        world.delete(id, true).await;
+    }
+    world.start_runtime().await;
+    begin(&mut world, &mut dice, "meanwhile").await;
+    world.poll("numbers are given out again").await;
     world.restore(&backup).await;
     world.poll("set back").await;
     for number in 0..6 {

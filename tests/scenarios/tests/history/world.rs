@@ -248,8 +248,8 @@ impl World {
         self.seen = left.last().map_or(0, |entry| entry.n);
         let left: Vec<_> = left.into_iter().filter(|entry| entry.there).collect();
         self.tally.set_back(&left);
-        self.begun =
-            Truth::read(&self.fresh.store).await.instances.into_iter().map(|instance| instance.id).collect();
+        let there = Truth::read(&self.fresh.store).await;
+        self.begun.retain(|id| there.instance(id).is_some());
         self.restart_exporter().await;
         self.start_runtime().await;
     }
