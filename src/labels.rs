@@ -2,6 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
+mod name;
+
+pub(crate) use name::{MAX_NAME_CHARS, shorten};
+
 macro_rules! label_enum {
     ($(#[$doc:meta])* $vis:vis $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*

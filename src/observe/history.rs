@@ -42,6 +42,8 @@ pub(crate) struct Tracker {
     instances: Instances,
     /// Running executions whose past is not known yet.
     unknown: Vec<ExecutionKey>,
+    /// Running executions that have no past: rows that no runtime wrote.
+    blank: HashSet<ExecutionKey>,
     backlog: u64,
     checked: Option<Instant>,
     check_after: Duration,
@@ -104,6 +106,7 @@ impl Tracker {
             start,
             instances: Instances::default(),
             unknown: Vec::new(),
+            blank: HashSet::new(),
             backlog: 0,
             checked: None,
             check_after: RECOUNT,
@@ -126,6 +129,11 @@ impl Tracker {
         self.backlog > 0 || !self.unknown.is_empty()
     }
 
+    /// Events that are there and were not read yet.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.backlog
+    }
+
     /// The next executions whose past is to be read, and up to where.
     pub(crate) fn to_recall(&self) -> Option<(Vec<ExecutionKey>, Position)> {
         let Start::After(position) = &self.start else { return None };
@@ -135,7 +143,9 @@ impl Tracker {
 
     /// The past of so many executions of [`Self::to_recall`] has been read, also that of those that are gone.
     pub(crate) fn recalled(&mut self, executions: usize) {
-        self.unknown.drain(..executions.min(self.unknown.len()));
+        let running = self.fold.running();
+        let recalled = self.unknown.drain(..executions.min(self.unknown.len()));
+        self.blank.extend(recalled.filter(|key| !running.contains_key(&key.instance_id)));
     }
 
     /// Executions of which events were read, but not what they did before.
@@ -169,6 +179,7 @@ impl Tracker {
         self.fold.forget();
         self.instances.forget();
         self.unknown.clear();
+        self.blank.clear();
     }
 
     /// Counts what was read, and goes on behind it. Whether anything was counted.
@@ -229,7 +240,11 @@ impl Tracker {
             here.contains(&key)
         });
         let known = self.fold.running();
-        let unknown = recount.running.iter().filter(|key| !known.contains_key(&key.instance_id));
+        self.blank.retain(|key| here.contains(key));
+        let unknown = recount
+            .running
+            .iter()
+            .filter(|key| !known.contains_key(&key.instance_id) && !self.blank.contains(*key));
         self.unknown = unknown.cloned().collect();
         if self.instances.adopt(recount) == Some(false) {
             self.fold.totals.mismatches += 1;

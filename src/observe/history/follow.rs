@@ -191,6 +191,11 @@ impl Follower {
         totals.map_or(0, |totals| EventType::ALL.iter().map(|kind| totals.events.get(kind)).sum())
     }
 
+    /// Events that are there and were not read yet.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.tracker.backlog()
+    }
+
     pub(crate) fn take_dropped(&mut self) -> [u64; 4] {
         self.tracker.take_dropped()
     }

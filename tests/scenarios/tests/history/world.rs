@@ -49,6 +49,8 @@ impl World {
             begun: Vec::new(),
         };
         world.restart_exporter().await;
+        // What is deleted from here on, it can miss.
+        world.poll("an empty store").await;
         world.start_runtime().await;
         world
     }
@@ -83,14 +85,15 @@ impl World {
             assert!(attempt < 400, "{what}: the store never stood still for a poll");
             let before = event_log::since(store, self.seen).await;
             let exported = self.probe.as_mut().unwrap().poll().await.unwrap();
+            let (missed, greatest) = self.missed().await;
             let after = event_log::since(store, self.seen).await;
             if before != after {
                 // What such a poll saw is in the log, too, and still there: nobody deletes meanwhile.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
-            let missed = self.missed().await;
             self.tally.missed(missed);
+            self.greatest = greatest;
             for entry in before.iter().filter(|entry| entry.there) {
                 self.tally.count(entry);
             }
@@ -111,17 +114,16 @@ impl World {
         }
     }
 
-    /// Numbers above the greatest that the last poll saw, of which the rows are gone although there are greater ones.
-    async fn missed(&mut self) -> i64 {
+    /// Numbers above the greatest that the last poll saw, of which the rows are gone although there are greater ones; and
+    /// the greatest.
+    async fn missed(&self) -> (i64, i64) {
         if self.fresh.store.is_postgres() {
-            return 0;
+            return (0, 0);
         }
         let greatest = self.number("SELECT COALESCE(MAX(rowid), 0) FROM history").await;
         let there =
             self.number(&format!("SELECT COUNT(*) FROM history WHERE rowid > {}", self.greatest)).await;
-        let missed = (greatest - self.greatest).max(0) - there;
-        self.greatest = greatest;
-        missed
+        ((greatest - self.greatest).max(0) - there, greatest)
     }
 
     async fn number(&self, sql: &str) -> i64 {
