@@ -13,7 +13,7 @@ pub(crate) use census::{
     QueueStats, Replication, StoreFacts, Waiting,
 };
 pub(crate) use degraded::Degraded;
-pub(crate) use tail::{Batch, Chunk, ExecutionKey, Position, SEPARATOR, Start, Take};
+pub(crate) use tail::{Batch, Chunk, ExecutionKey, Position, SEPARATOR, Start, Take, pieces};
 
 use std::borrow::Cow;
 use std::time::Duration;

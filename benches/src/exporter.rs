@@ -132,21 +132,6 @@ impl Exporter {
         Ok(body.contains(&format!("\n{name}{{")).then(|| sum(&body, name)))
     }
 
-    /// Stops the process until [`Self::go_on`], for others to have the machine for themselves.
-    pub(crate) fn pause(&self) -> anyhow::Result<()> {
-        self.signal("-STOP")
-    }
-
-    pub(crate) fn go_on(&self) -> anyhow::Result<()> {
-        self.signal("-CONT")
-    }
-
-    fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
-        ensure!(status.success(), "the exporter is gone");
-        Ok(())
-    }
-
     /// Waits for the end of the next poll: its duration in seconds. Scrapes rarely, to be no load of its own.
     pub(crate) async fn next_poll(&self) -> anyhow::Result<f64> {
         let (before, began) = (self.polls()?, Instant::now());

@@ -1,8 +1,8 @@
 //! What a poll costs, beside the framework's own `get_system_metrics` and `get_queue_depths`, in stores that become larger
 //! while what waits stays the same.
 //!
-//! A pair is some calls of the framework, with the exporter stopped, and some seconds in which it polls and a hundred
-//! events are appended for each poll. CPU time, for a poll is short, and a machine has others to serve.
+//! A pair is some calls of the framework, and some seconds in which the exporter polls and a hundred events are appended
+//! for each poll. CPU time, for a poll is short, and a machine has others to serve.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -64,22 +64,18 @@ async fn one(binary: &Path, place: &Place, instances: u64) -> anyhow::Result<f64
     let (mut with, mut idle, mut framework) = (Vec::new(), Vec::new(), Vec::new());
     let mut ratios = Vec::new();
     exporter.next_poll().await?;
-    exporter.pause()?;
-    let calls = repeats(place, &store, admin).await?;
-    exporter.go_on()?;
+    let calls = repeats(&store, admin).await?;
     // The first is to warm up.
     for pair in 0..=PAIRS {
-        exporter.pause()?;
-        let asked = ask(place, &store, admin, calls).await?;
-        exporter.go_on()?;
-        let polled = block(place, &exporter, &mut store, true).await?;
+        let asked = ask(&store, admin, calls).await?;
+        let polled = block(&exporter, &mut store, true).await?;
         if pair > 0 {
             ratios.push(polled.cpu() / asked);
             framework.push(asked);
             with.push(polled);
         }
         if pair % 5 == 0 {
-            idle.push(block(place, &exporter, &mut store, false).await?);
+            idle.push(block(&exporter, &mut store, false).await?);
         }
     }
     report("a poll that finds news", &with);
@@ -98,24 +94,24 @@ async fn one(binary: &Path, place: &Place, instances: u64) -> anyhow::Result<f64
 }
 
 /// So many calls of the framework that their CPU time can be told.
-async fn repeats(place: &Place, store: &Store<'_>, admin: &dyn ProviderAdmin) -> anyhow::Result<u32> {
+async fn repeats(store: &Store<'_>, admin: &dyn ProviderAdmin) -> anyhow::Result<u32> {
     let mut calls = 1;
-    while ask(place, store, admin, calls).await? * f64::from(calls) < FRAMEWORK_CPU {
+    while ask(store, admin, calls).await? * f64::from(calls) < FRAMEWORK_CPU {
         calls *= 2;
     }
     Ok(calls)
 }
 
 /// CPU seconds of both calls of the framework.
-async fn ask(place: &Place, store: &Store<'_>, admin: &dyn ProviderAdmin, calls: u32) -> anyhow::Result<f64> {
+async fn ask(store: &Store<'_>, admin: &dyn ProviderAdmin, calls: u32) -> anyhow::Result<f64> {
     tokio::time::sleep(SETTLE).await;
-    let cpu = store.reading_cpu(place)?;
+    let cpu = store.provider_cpu()?;
     for _ in 0..calls {
         admin.get_system_metrics().await?;
         admin.get_queue_depths().await?;
     }
     tokio::time::sleep(SETTLE).await;
-    Ok((store.reading_cpu(place)? - cpu) / f64::from(calls))
+    Ok((store.provider_cpu()? - cpu) / f64::from(calls))
 }
 
 /// Some polls; each value is of one.
@@ -147,20 +143,11 @@ fn report(what: &str, blocks: &[Block]) {
     );
 }
 
-async fn block(
-    place: &Place,
-    exporter: &Exporter,
-    store: &mut Store<'_>,
-    appends: bool,
-) -> anyhow::Result<Block> {
+async fn block(exporter: &Exporter, store: &mut Store<'_>, appends: bool) -> anyhow::Result<Block> {
     let poll = Duration::from_secs_f64(exporter.next_poll().await?);
     let period = INTERVAL.max(poll * 10);
     let wait = BLOCK.max(period * POLLS);
-    let server_cpu = |store: &Store<'_>| match place {
-        Place::Sqlite => Ok(0.0),
-        Place::Postgres(_) => store.reading_cpu(place),
-    };
-    let (first, cpu, server) = (exporter.polls()?, exporter.cpu()?, server_cpu(store)?);
+    let (first, cpu, server) = (exporter.polls()?, exporter.cpu()?, store.exporter_cpu()?);
     let began = Instant::now();
     while began.elapsed() < wait {
         let next = Instant::now() + period;
@@ -170,7 +157,7 @@ async fn block(
         tokio::time::sleep_until(next.into()).await;
     }
     let cpu = exporter.cpu()? - cpu;
-    let server = server_cpu(store)? - server;
+    let server = store.exporter_cpu()? - server;
     let last = exporter.polls()?;
     let polls = last.count - first.count;
     ensure!(polls > 0.0, "no poll within {wait:?}");

@@ -94,12 +94,19 @@ impl Store<'_> {
         }
     }
 
-    /// Seconds of CPU time of what answers those who read: of the server without the process that appends; on SQLite of this
-    /// process, which answers itself.
-    pub(crate) fn reading_cpu(&self, place: &Place) -> anyhow::Result<f64> {
+    /// Seconds of CPU time of a server for the exporter; on SQLite it has none.
+    pub(crate) fn exporter_cpu(&self) -> anyhow::Result<f64> {
+        match self {
+            Self::Sqlite(_) => Ok(0.0),
+            Self::Postgres(store) => store.exporter_cpu(),
+        }
+    }
+
+    /// Seconds of CPU time for what a provider of this process reads: of the server, or on SQLite of this process.
+    pub(crate) fn provider_cpu(&self) -> anyhow::Result<f64> {
         match self {
             Self::Sqlite(_) => cpu::of_this_process(),
-            Self::Postgres(store) => Ok(place.server_cpu()?.iter().sum::<f64>() - store.writer_cpu()?),
+            Self::Postgres(store) => store.others_cpu(),
         }
     }
 

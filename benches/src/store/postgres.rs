@@ -87,9 +87,17 @@ impl Store<'_> {
         Ok(())
     }
 
-    /// Seconds of CPU time of the writer's process in the server.
-    pub(super) fn writer_cpu(&self) -> anyhow::Result<f64> {
-        self.filled.as_ref().map_or(Ok(0.0), |filled| cpu::of_process(filled.process))
+    /// Seconds of CPU time of the server's process that answers the exporter, which forbids it helpers.
+    pub(super) fn exporter_cpu(&self) -> anyhow::Result<f64> {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'duroxide-exporter' AND datname = current_database()";
+        let process = self.primary().try_psql(&self.database, sql).map_err(anyhow::Error::msg)?;
+        cpu::of_process(process.parse().context("the exporter has not one connection")?)
+    }
+
+    /// Seconds of CPU time of the server for all others that read: without the exporter and the writer.
+    pub(super) fn others_cpu(&self) -> anyhow::Result<f64> {
+        let writer = self.filled.as_ref().map_or(Ok(0.0), |filled| cpu::of_process(filled.process))?;
+        Ok(cpu::of_server(self.primary().id())? - self.exporter_cpu()? - writer)
     }
 
     pub(super) fn mib(&self) -> anyhow::Result<f64> {

@@ -52,7 +52,8 @@ impl Store {
         let mut writer = SqliteConnection::connect(&self.url()).await?;
         // Random ids come into the indexes all over: what is not in memory is read and written again and again. Nothing is
         // lost by a crash but a store that goes away with it.
-        let settings = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1200000; BEGIN";
+        let settings =
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1200000; BEGIN";
         sqlx::raw_sql(settings).execute(&mut writer).await?;
         for turn in of_a_store(shape) {
             for sql in fill::past(&turn) {
