@@ -10,8 +10,8 @@ mod slots;
 mod view;
 
 pub(crate) use history::{
-    ActivityTotals, Bounds, ChildTotals, DURATION_MS, EVENTS, Ended, ExecutionTotals, Histogram, LATENESS_MS,
-    ROUNDTRIP_MS, StateError, StateFile, Totals,
+    ActivityTotals, Bounds, ChildTotals, DURATION_MS, EVENTS, Ended, ExecutionTotals, Follower, Histogram,
+    LATENESS_MS, ROUNDTRIP_MS, StateError, StateFile, Totals,
 };
 pub(crate) use poller::{CappedFamilies, Poller, PollerSettings};
 pub(crate) use view::{Health, Readers, Running, Snapshot, StoreReader, StoreView, View, store_view};

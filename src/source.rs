@@ -15,6 +15,8 @@ pub(crate) use census::{
 pub(crate) use degraded::Degraded;
 #[cfg(any(test, feature = "postgres", feature = "sqlite"))]
 pub(crate) use tail::SEPARATOR;
+#[cfg(feature = "sqlite")]
+pub(crate) use tail::pieces;
 pub(crate) use tail::{Batch, Chunk, ExecutionKey, Position, Start, Take};
 
 use std::borrow::Cow;

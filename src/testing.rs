@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::metrics::{self, Value};
-use crate::observe::{Health, Poller, PollerSettings, Readers, StateFile, StoreReader, store_view};
+use crate::observe::{Follower, Health, Poller, PollerSettings, Readers, StateFile, StoreReader, store_view};
 use crate::store::StoreUrl;
 use crate::store::connect::{self, Neighbour};
 use crate::telemetry::Telemetry;
@@ -119,6 +119,28 @@ impl Probe {
             }
         }
         Ok(numbers)
+    }
+}
+
+/// The history of a store, followed from its beginning to its end without rest.
+pub struct Backfill;
+
+impl Backfill {
+    /// Follows the history of the store at `url`; how many events were counted.
+    ///
+    /// # Errors
+    /// When the URL is not one of a store, or what a person would read in the log when a step failed.
+    pub async fn run(url: &str) -> Result<u64, String> {
+        let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
+        let mut source = connect::source(&url, Neighbour::OtherProcess);
+        let mut follower = Follower::new("probe", usize::MAX, true, None);
+        loop {
+            let step = follower.step("probe", &mut *source, Duration::from_secs(30)).await;
+            step.map_err(|error| error.to_string())?;
+            if !follower.is_behind() {
+                return Ok(follower.events());
+            }
+        }
     }
 }
 

@@ -16,16 +16,27 @@ pub(crate) struct Exporter {
     pub(crate) started: Instant,
 }
 
-/// How many polls the exporter has ended, and how long they took together.
+/// How many polls the exporter has ended, how long they took together, and what it has read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Polls {
     pub(crate) count: f64,
     pub(crate) seconds: f64,
+    /// Events it has counted.
+    pub(crate) events: f64,
 }
 
 impl Exporter {
     /// `store` is its URL.
     pub(crate) fn start(binary: &Path, store: &str, interval: &str) -> anyhow::Result<Self> {
+        Self::start_with(binary, store, interval, &[])
+    }
+
+    pub(crate) fn start_with(
+        binary: &Path,
+        store: &str,
+        interval: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
         // A free port: taken and given back; nobody else is expected to want it on this machine.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let started = Instant::now();
@@ -33,6 +44,7 @@ impl Exporter {
             .args(["serve", "--log.level", "error", "--poll-interval", interval])
             .args(["--store", &format!("bench={store}")])
             .args(["--web.listen-address", &address.to_string()])
+            .args(more)
             .stdout(Stdio::null())
             .spawn()
             .context("cannot start the exporter")?;
@@ -102,12 +114,22 @@ impl Exporter {
 
     pub(crate) fn polls(&self) -> anyhow::Result<Polls> {
         let body = self.scrape()?;
-        let value = |what: &str| {
-            let series = format!("duroxide_poll_duration_seconds_{what}{{store=\"bench\"}} ");
-            let value = body.lines().find_map(|line| line.strip_prefix(&series));
-            anyhow::Ok(value.with_context(|| format!("{series}is not there"))?.parse::<f64>()?)
-        };
-        Ok(Polls { count: value("count")?, seconds: value("sum")? })
+        let value = |what| sum(&body, &format!("duroxide_poll_duration_seconds_{what}"));
+        let events = sum(&body, "duroxide_history_events_total");
+        Ok(Polls { count: value("count"), seconds: value("sum"), events })
+    }
+
+    pub(crate) fn series(&self) -> anyhow::Result<usize> {
+        let body = self.scrape()?;
+        let ours = |line: &&str| line.starts_with("duroxide_") || line.starts_with("process_");
+        Ok(body.lines().filter(ours).count())
+    }
+
+    /// Events that are there and not counted yet; `None` before the first view.
+    pub(crate) fn backlog(&self) -> anyhow::Result<Option<f64>> {
+        let body = self.scrape()?;
+        let name = "duroxide_history_backlog_events";
+        Ok(body.contains(&format!("\n{name}{{")).then(|| sum(&body, name)))
     }
 
     /// Waits for the end of the next poll: its duration in seconds. Scrapes rarely, to be no load of its own.
@@ -130,4 +152,13 @@ impl Drop for Exporter {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The sum of all series of a name.
+fn sum(body: &str, name: &str) -> f64 {
+    let values = body.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?.strip_prefix('{')?;
+        rest.rsplit_once(' ')?.1.parse::<f64>().ok()
+    });
+    values.sum()
 }

@@ -6,8 +6,10 @@
 
 mod cpu;
 mod exporter;
+mod fold;
 mod pages;
-mod pairs;
+mod poll;
+mod render;
 mod scale;
 mod stats;
 mod store;
@@ -18,10 +20,14 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use store::{Driver, Place, Servers};
 
-const BENCHMARKS: [&str; 6] = [
+const BENCHMARKS: [&str; 10] = [
     "scale",
+    "poll",
+    "fold",
+    "render",
     "throughput",
     "scale-postgres",
+    "poll-postgres",
     "throughput-postgres",
     "throughput-postgres-opt",
     "throughput-standby",
@@ -46,10 +52,15 @@ async fn main() -> anyhow::Result<()> {
     for name in BENCHMARKS.into_iter().filter(|name| what == "all" || what == *name) {
         let place = place(name)?;
         println!("{name}: {}", place.describe());
-        if name.starts_with("scale") {
-            scale::run(&binary, &place, number.unwrap_or(200_000)).await?;
-        } else {
-            throughput::run(&binary, &place, number.unwrap_or(15)).await?;
+        match name {
+            "scale" | "scale-postgres" => scale::run(&binary, &place, number.unwrap_or(200_000)).await?,
+            "poll" | "poll-postgres" => {
+                let sizes = number.map_or_else(|| vec![10_000, 100_000, 1_000_000], |number| vec![number]);
+                poll::run(&binary, &place, &sizes).await?;
+            }
+            "fold" => fold::run(&binary, &place, number.unwrap_or(200_000)).await?,
+            "render" => render::run(&binary, &place).await?,
+            _ => throughput::run(&binary, &place, number.unwrap_or(15)).await?,
         }
     }
     Ok(())
@@ -58,7 +69,7 @@ async fn main() -> anyhow::Result<()> {
 /// Where a benchmark makes its stores.
 fn place(benchmark: &str) -> anyhow::Result<Place> {
     let (driver, with_standby) = match benchmark {
-        "scale" | "throughput" => return Ok(Place::Sqlite),
+        "scale" | "poll" | "fold" | "render" | "throughput" => return Ok(Place::Sqlite),
         "throughput-postgres-opt" => (Driver::DuroxidePgOpt, false),
         "throughput-standby" => (Driver::DuroxidePg, true),
         _ => (Driver::DuroxidePg, false),

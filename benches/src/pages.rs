@@ -15,7 +15,7 @@ pub(crate) async fn run(store: &str) -> anyhow::Result<()> {
     let none = InstanceFilter { orchestration: Some("None".to_owned()), ..InstanceFilter::default() };
     for (what, filter) in [
         ("all", InstanceFilter::default()),
-        ("the one in twenty that runs", running),
+        ("the one in ten that runs", running),
         ("a name that none has", none),
     ] {
         let mut seconds = Vec::new();

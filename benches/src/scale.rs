@@ -5,21 +5,17 @@ use std::time::Duration;
 
 use crate::exporter::Exporter;
 use crate::pages;
-use crate::pairs;
 use crate::stats::quantile;
-use crate::store::{Place, Store};
-
-/// Of each instance.
-pub(crate) const EVENTS: u64 = 10;
+use crate::store::{Place, Shape, Store};
 
 pub(crate) async fn run(binary: &Path, place: &Place, instances: u32) -> anyhow::Result<()> {
     let mut store = place.fresh()?;
-    store.fill(instances.into()).await?;
+    let shape = Shape::new(instances.into(), u64::from(instances) / 10);
+    store.fill(shape).await?;
     println!(
-        "  {instances} instances, {} events, {} sleeping timers, {} queued activities, {:.0} MiB",
-        u64::from(instances) * EVENTS,
-        instances / 20,
-        instances / 10,
+        "  {instances} instances, {} events, {} running, one half asleep, one half with an activity in the queue, {:.0} MiB",
+        shape.all_events(),
+        shape.running(),
         store.mib()?
     );
     let url = store.url();
@@ -37,18 +33,11 @@ pub(crate) async fn run(binary: &Path, place: &Place, instances: u32) -> anyhow:
     println!("  memory                 peak {:.1} MiB", exporter.memory_kib("VmHWM")? / 1024.0);
     drop(exporter);
 
-    if !place.servers().is_empty() {
-        pairs::run(binary, place, &mut store).await?;
-    }
     pages::run(&url).await
 }
 
 fn scrapes(exporter: &Exporter) -> anyhow::Result<()> {
-    let series = exporter
-        .scrape()?
-        .lines()
-        .filter(|line| line.starts_with("duroxide_") || line.starts_with("process_"))
-        .count();
+    let series = exporter.series()?;
     let mut seconds = exporter.scrapes(5_000)?;
     println!(
         "  scrape, {series} series    median {:.3} ms, p99 {:.3} ms (kept connection, text, 5,000 scrapes while polling every second)",
@@ -64,7 +53,7 @@ async fn polls(exporter: &Exporter, store: &mut Store<'_>) -> anyhow::Result<()>
     exporter.next_poll().await?;
     let cpu = exporter.cpu()?;
     for _ in 0..5 {
-        store.change().await?;
+        store.append().await?;
         seconds.push(exporter.next_poll().await?);
     }
     // What it does after the end of a poll.

@@ -2,12 +2,14 @@
 
 mod postgres;
 mod sqlite;
+mod turns;
 
 use std::sync::Arc;
 
 use duroxide::providers::Provider;
 
 pub(crate) use postgres::{Driver, Servers};
+pub(crate) use turns::Shape;
 
 use crate::cpu;
 
@@ -76,20 +78,43 @@ impl Store<'_> {
         }
     }
 
-    /// Fills it by SQL: 40 orchestrations in three versions, ten events for each instance, one instance in twenty
-    /// running and asleep, an activity in the queue for one in ten, a tenth of these leased.
-    pub(crate) async fn fill(&mut self, instances: u64) -> anyhow::Result<()> {
+    /// Fills it by SQL with what a runtime would have written.
+    pub(crate) async fn fill(&mut self, shape: Shape) -> anyhow::Result<()> {
         match self {
-            Self::Sqlite(store) => store.fill(instances).await,
-            Self::Postgres(store) => store.fill(instances).await,
+            Self::Sqlite(store) => store.fill(shape).await,
+            Self::Postgres(store) => store.fill(shape).await,
         }
     }
 
-    /// Changes something in a filled store, as the end of a turn does.
-    pub(crate) async fn change(&mut self) -> anyhow::Result<()> {
+    /// Appends a hundred events to a filled store, with all that the turns of instances write.
+    pub(crate) async fn append(&mut self) -> anyhow::Result<()> {
         match self {
-            Self::Sqlite(store) => store.change().await,
-            Self::Postgres(store) => store.change(),
+            Self::Sqlite(store) => store.append().await,
+            Self::Postgres(store) => store.append().await,
+        }
+    }
+
+    /// Seconds of CPU time of a server for the exporter; on SQLite it has none.
+    pub(crate) fn exporter_cpu(&self) -> anyhow::Result<f64> {
+        match self {
+            Self::Sqlite(_) => Ok(0.0),
+            Self::Postgres(store) => store.exporter_cpu(),
+        }
+    }
+
+    /// Seconds of CPU time for what a provider of this process reads: of the server, or on SQLite of this process.
+    pub(crate) fn provider_cpu(&self) -> anyhow::Result<f64> {
+        match self {
+            Self::Sqlite(_) => cpu::of_this_process(),
+            Self::Postgres(store) => store.others_cpu(),
+        }
+    }
+
+    /// Seconds of one count of all instances, where the exporter does that now and then beside its polls.
+    pub(crate) async fn count(&mut self) -> anyhow::Result<Option<f64>> {
+        match self {
+            Self::Sqlite(store) => Ok(Some(store.count().await?)),
+            Self::Postgres(_) => Ok(None),
         }
     }
 

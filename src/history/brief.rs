@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -10,45 +10,22 @@ use super::DecodeError;
 use super::failure::kind_of;
 use crate::labels::{EventType, FailureKind};
 
-/// The envelope of an event, and its fields as they stand in its text.
-#[derive(Debug, Clone)]
+/// The envelope of an event, and the fields that counting looks at as they stand in its text. A field of an unexpected type
+/// is as good as none: the envelope is what makes an event, here as in [`Event::decode`](super::Event::decode).
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Brief<'a> {
     pub(crate) event_id: u64,
     /// The event this one answers.
+    #[serde(default)]
     pub(crate) source_event_id: Option<u64>,
+    #[serde(borrow)]
     pub(crate) instance_id: Cow<'a, str>,
     pub(crate) execution_id: u64,
     pub(crate) timestamp_ms: u64,
-    pub(crate) duroxide_version: Cow<'a, str>,
-    pub(crate) event_type: EventType,
-    fields: Fields<'a>,
-}
-
-/// The fields that counting looks at. A field of an unexpected type is as good as none: the envelope is what makes an
-/// event, here as in [`Event::decode`](super::Event::decode).
-#[derive(Debug, Clone, Default)]
-struct Fields<'a> {
-    name: Option<&'a RawValue>,
-    version: Option<&'a RawValue>,
-    instance: Option<&'a RawValue>,
-    fire_at_ms: Option<&'a RawValue>,
-    reason: Option<&'a RawValue>,
-    details: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Text<'a> {
-    event_id: u64,
-    #[serde(default)]
-    source_event_id: Option<u64>,
-    #[serde(borrow)]
-    instance_id: Cow<'a, str>,
-    execution_id: u64,
-    timestamp_ms: u64,
     #[serde(default, borrow)]
-    duroxide_version: Cow<'a, str>,
-    #[serde(rename = "type", borrow)]
-    event_type: Cow<'a, str>,
+    pub(crate) duroxide_version: Cow<'a, str>,
+    #[serde(rename = "type", deserialize_with = "event_type")]
+    pub(crate) event_type: EventType,
     #[serde(default, borrow)]
     name: Option<&'a RawValue>,
     #[serde(default, borrow)]
@@ -69,39 +46,28 @@ impl<'a> Brief<'a> {
     /// # Errors
     /// Where [`Event::decode`](super::Event::decode) fails.
     pub(crate) fn decode(json: &'a [u8]) -> Result<Self, DecodeError> {
-        let text: Text<'a> = serde_json::from_slice(json).map_err(|error| DecodeError::from_json(&error))?;
-        let Text { name, version, instance, fire_at_ms, reason, details, .. } = text;
-        Ok(Self {
-            event_id: text.event_id,
-            source_event_id: text.source_event_id,
-            instance_id: text.instance_id,
-            execution_id: text.execution_id,
-            timestamp_ms: text.timestamp_ms,
-            duroxide_version: text.duroxide_version,
-            event_type: EventType::from_framework(&text.event_type),
-            fields: Fields { name, version, instance, fire_at_ms, reason, details },
-        })
+        serde_json::from_slice(json).map_err(|error| DecodeError::from_json(&error))
     }
 
     pub(crate) fn name(&self) -> Cow<'a, str> {
-        text(self.fields.name)
+        text(self.name)
     }
 
     pub(crate) fn version(&self) -> Cow<'a, str> {
-        text(self.fields.version)
+        text(self.version)
     }
 
     /// Id of another instance, as the event has it.
     pub(crate) fn other_instance(&self) -> Cow<'a, str> {
-        text(self.fields.instance)
+        text(self.instance)
     }
 
     pub(crate) fn reason(&self) -> Cow<'a, str> {
-        text(self.fields.reason)
+        text(self.reason)
     }
 
     pub(crate) fn fire_at_ms(&self) -> Option<u64> {
-        serde_json::from_str(self.fields.fire_at_ms?.get()).ok()
+        serde_json::from_str(self.fire_at_ms?.get()).ok()
     }
 
     /// Why it failed; see [`Event::failure_kind`](super::Event::failure_kind).
@@ -111,15 +77,21 @@ impl<'a> Brief<'a> {
             EventType::OrchestrationFailed | EventType::ActivityFailed | EventType::SubOrchestrationFailed
         )
         .then(|| {
-            let details = self.fields.details.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+            let details = self.details.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
             details.as_ref().map_or(FailureKind::Unknown, kind_of)
         })
     }
 }
 
+/// A text that is borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn event_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EventType, D::Error> {
+    Borrowed::deserialize(deserializer).map(|name| EventType::from_framework(&name.0))
+}
+
 fn text(raw: Option<&RawValue>) -> Cow<'_, str> {
-    #[derive(Deserialize)]
-    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
     raw.and_then(|raw| serde_json::from_str::<Borrowed<'_>>(raw.get()).ok())
         .map(|text| text.0)
         .unwrap_or_default()

@@ -74,7 +74,8 @@ pub(crate) struct Decoded<'a> {
 
 impl<'a> Decoded<'a> {
     pub(crate) fn new(chunks: &'a [Chunk]) -> Self {
-        let mut decoded = Self { events: Vec::new(), undecodable: 0 };
+        let texts = chunks.iter().map(Chunk::len).sum();
+        let mut decoded = Self { events: Vec::with_capacity(texts), undecodable: 0 };
         for chunk in chunks {
             decoded.undecodable += chunk.unreadable();
             for text in chunk.texts() {

@@ -65,12 +65,27 @@ pub(crate) struct ExecutionKey {
 impl Chunk {
     /// The texts, one by one.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        let (joined, one) = match self {
-            Self::Joined(texts) => (Some(texts.split(|byte| *byte == SEPARATOR)), None),
-            Self::One(text) => (None, Some(text.as_slice())),
-            Self::Unreadable(_) => (None, None),
+        let text = match self {
+            Self::Joined(text) | Self::One(text) => text.as_slice(),
+            Self::Unreadable(_) => &[],
         };
-        joined.into_iter().flatten().chain(one)
+        let ends = matches!(self, Self::Joined(_)).then(|| memchr::memchr_iter(SEPARATOR, text));
+        let last = (!matches!(self, Self::Unreadable(_))).then_some(text.len());
+        let mut begin = 0;
+        ends.into_iter().flatten().chain(last).filter_map(move |end| {
+            let one = text.get(begin..end);
+            begin = end + 1;
+            one
+        })
+    }
+
+    /// How many texts there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Joined(texts) => pieces(texts),
+            Self::One(_) => 1,
+            Self::Unreadable(_) => 0,
+        }
     }
 
     /// Events that have no text here.
@@ -80,4 +95,9 @@ impl Chunk {
             Self::Joined(_) | Self::One(_) => 0,
         }
     }
+}
+
+/// How many texts are joined.
+pub(crate) fn pieces(joined: &[u8]) -> usize {
+    memchr::memchr_iter(SEPARATOR, joined).count() + 1
 }

@@ -5,8 +5,13 @@ mod servers;
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use cluster::Server;
 use duroxide::providers::Provider;
+use sqlx::{Connection, PgConnection};
+
+use super::turns::{Live, Shape, of_a_store};
+use crate::cpu;
 
 pub(crate) use servers::Servers;
 
@@ -22,6 +27,14 @@ pub(crate) enum Driver {
 pub(crate) struct Store<'a> {
     servers: &'a Servers,
     database: String,
+    filled: Option<Filled>,
+}
+
+struct Filled {
+    writer: PgConnection,
+    /// The writer's process in the server.
+    process: u32,
+    live: Live,
 }
 
 impl Store<'_> {
@@ -49,31 +62,47 @@ impl Store<'_> {
         format!("{}?schema={SCHEMA}", standby.as_ref().unwrap_or(primary).url(&self.database))
     }
 
-    pub(super) async fn fill(&self, instances: u64) -> anyhow::Result<()> {
+    pub(super) async fn fill(&mut self, shape: Shape) -> anyhow::Result<()> {
         // Only for its schema.
         drop(self.provider().await?);
-        self.run(&fill::statements(instances))?;
+        let mut writer = PgConnection::connect(&self.primary().url(&self.database)).await?;
+        sqlx::raw_sql(&format!("SET search_path = {SCHEMA}")).execute(&mut writer).await?;
+        for turn in of_a_store(shape) {
+            let sql = fill::past(&turn).join(";\n");
+            sqlx::raw_sql(&sql).execute(&mut writer).await?;
+        }
+        for sql in ["VACUUM ANALYZE", "CHECKPOINT"] {
+            sqlx::raw_sql(sql).execute(&mut writer).await?;
+        }
+        let process: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut writer).await?;
+        self.filled = Some(Filled { writer, process: process.try_into()?, live: Live::new(shape) });
+        self.append().await
+    }
+
+    pub(super) async fn append(&mut self) -> anyhow::Result<()> {
+        let Filled { writer, live, .. } = self.filled.as_mut().context("the store was not filled")?;
+        for turn in live.turns() {
+            sqlx::raw_sql(&fill::present(&turn)).execute(&mut *writer).await?;
+        }
         Ok(())
     }
 
-    pub(super) fn change(&self) -> anyhow::Result<()> {
-        self.run(
-            "BEGIN; \
-             UPDATE instances SET updated_at = now() WHERE instance_id = (SELECT MIN(instance_id) FROM instances); \
-             UPDATE executions SET output = output || '.' WHERE instance_id = (SELECT MIN(instance_id) FROM instances); \
-             COMMIT;",
-        )?;
-        Ok(())
+    /// Seconds of CPU time of the server's process that answers the exporter, which forbids it helpers.
+    pub(super) fn exporter_cpu(&self) -> anyhow::Result<f64> {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'duroxide-exporter' AND datname = current_database()";
+        let process = self.primary().try_psql(&self.database, sql).map_err(anyhow::Error::msg)?;
+        cpu::of_process(process.parse().context("the exporter has not one connection")?)
+    }
+
+    /// Seconds of CPU time of the server for all others that read: without the exporter and the writer.
+    pub(super) fn others_cpu(&self) -> anyhow::Result<f64> {
+        let writer = self.filled.as_ref().map_or(Ok(0.0), |filled| cpu::of_process(filled.process))?;
+        Ok(cpu::of_server(self.primary().id())? - self.exporter_cpu()? - writer)
     }
 
     pub(super) fn mib(&self) -> anyhow::Result<f64> {
-        Ok(self.run("SELECT pg_database_size(current_database()) / 1048576.0")?.parse()?)
-    }
-
-    /// Runs statements in the schema; their rows.
-    fn run(&self, sql: &str) -> anyhow::Result<String> {
-        let sql = format!("SET search_path = {SCHEMA};\n{sql}");
-        self.primary().try_psql(&self.database, &sql).map_err(anyhow::Error::msg)
+        let sql = "SELECT pg_database_size(current_database()) / 1048576.0";
+        Ok(self.primary().try_psql(&self.database, sql).map_err(anyhow::Error::msg)?.parse()?)
     }
 }
 

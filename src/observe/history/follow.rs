@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::state::{State, StateFile, Unusable};
 use super::{Decoded, HistoryView, RECALL, Tracker};
-use crate::labels::FailureReason;
+use crate::labels::{EventType, FailureReason};
 use crate::source::{Batch, Census, Reading, Request, Source, SourceError, Start};
 use crate::telemetry::Telemetry;
 
@@ -183,6 +183,12 @@ impl Follower {
 
     pub(crate) fn is_behind(&self) -> bool {
         self.tracker.is_behind()
+    }
+
+    /// How many events were counted.
+    pub(crate) fn events(&self) -> u64 {
+        let totals = self.tracker.state().map(|(_, totals)| totals);
+        totals.map_or(0, |totals| EventType::ALL.iter().map(|kind| totals.events.get(kind)).sum())
     }
 
     /// Events that are there and were not read yet.

@@ -15,7 +15,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::labels::FailureReason;
-use crate::source::{Batch, Chunk, ExecutionKey, Position, SEPARATOR, Start, Take};
+use crate::source::{Batch, Chunk, ExecutionKey, Position, SEPARATOR, Start, Take, pieces};
 use crate::store::database::failure::Failure;
 use crate::store::database::fingerprint::{self, fingerprint};
 use crate::store::database::group::unsigned;
@@ -306,19 +306,18 @@ struct Page {
 async fn page(connection: &mut SqliteConnection, after: i64, unread_from: i64) -> Result<Page, Failure> {
     let sql = format!(
         "SELECT COUNT(*), SUM(rowid > ?2), MAX(rowid), COUNT(text), CAST(group_concat(text, char({SEPARATOR})) AS BLOB) \
-         FROM (SELECT rowid, CASE WHEN typeof(event_data) = 'text' AND octet_length(event_data) <= {LONG} THEN event_data END AS text \
+         FROM (SELECT rowid, CASE WHEN octet_length(event_data) <= {LONG} THEN event_data END AS text \
                FROM history WHERE rowid > ?1 ORDER BY rowid LIMIT {ROWS})"
     );
     let row: SqliteRow = sqlx::query(&sql).bind(after).bind(unread_from).fetch_one(&mut *connection).await?;
     let rows = unsigned(row.try_get(0)?);
     let texts = unsigned(row.try_get(3)?);
-    let joined: Option<Vec<u8>> = row.try_get(4)?;
-    let pieces = |joined: &Vec<u8>| joined.iter().filter(|byte| **byte == SEPARATOR).count() as u64 + 1;
+    let joined = row.try_get::<Option<Vec<u8>>, _>(4)?;
     Ok(Page {
         rows,
         rows_above: unsigned(row.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
         last: row.try_get::<Option<i64>, _>(2)?.unwrap_or(after),
-        joined: joined.filter(|joined| texts == rows && pieces(joined) == rows),
+        joined: joined.filter(|joined| texts == rows && pieces(joined) as u64 == rows),
     })
 }
 

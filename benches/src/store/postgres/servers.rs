@@ -45,7 +45,7 @@ impl Servers {
         let database = self.primary.create_database();
         // What earlier stores left to write is not for the next to wait for.
         self.primary.try_psql("postgres", "CHECKPOINT").map_err(anyhow::Error::msg)?;
-        Ok(Store { servers: self, database })
+        Ok(Store { servers: self, database, filled: None })
     }
 
     /// Each with what it is.
