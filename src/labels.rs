@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+pub(crate) mod name;
+
 macro_rules! label_enum {
     ($(#[$doc:meta])* $vis:vis $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*

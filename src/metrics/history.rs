@@ -180,33 +180,14 @@ impl History {
             history_events,
             activities_scheduled,
             activities_finished,
-            roundtrip,
-            lateness,
-            children_scheduled,
-            children_finished,
-            received,
-            events,
-            backlog,
-            missed,
-            mismatches,
+            ..
         } = self;
-        let families = [
-            started,
-            finished,
-            duration,
-            history_events,
-            activities_scheduled,
-            activities_finished,
-            roundtrip,
-            lateness,
-            children_scheduled,
-            children_finished,
-            received,
-            events,
-            backlog,
-            missed,
-            mismatches,
-        ];
+        let executions =
+            [started, finished, duration, history_events, activities_scheduled, activities_finished];
+        let Self { roundtrip, lateness, children_scheduled, children_finished, received, .. } = self;
+        let asked = [roundtrip, lateness, children_scheduled, children_finished, received];
+        let Self { events, backlog, missed, mismatches, .. } = self;
+        let families = executions.into_iter().chain(asked).chain([events, backlog, missed, mismatches]);
         all.extend(families.map(Builder::finish));
     }
 }

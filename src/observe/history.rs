@@ -129,6 +129,11 @@ impl Tracker {
         self.backlog > 0 || !self.unknown.is_empty()
     }
 
+    /// Events that are there and were not read yet.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.backlog
+    }
+
     /// The next executions whose past is to be read, and up to where.
     pub(crate) fn to_recall(&self) -> Option<(Vec<ExecutionKey>, Position)> {
         let Start::After(position) = &self.start else { return None };

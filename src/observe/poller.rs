@@ -16,6 +16,9 @@ const PAUSE_FACTOR: u32 = 9;
 /// After a failed poll the pause ends here: a store that is well again is to be seen soon.
 const LONGEST_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 
+/// Progress along a history is worth a line in the log when there are more events than this to be read.
+const TOLD: u64 = 100_000;
+
 /// How a poller works.
 #[derive(Debug, Clone)]
 pub(crate) struct PollerSettings {
@@ -130,6 +133,7 @@ impl Poller {
     /// Follows the history to its end, or until `deadline`: half of the time, so that a store is not kept busy by what can
     /// wait.
     pub(crate) async fn catch_up(&mut self, deadline: Instant) {
+        let (backlog, from) = (self.history.backlog(), Instant::now());
         while self.history.is_behind() && Instant::now() < deadline {
             let began = Instant::now();
             if let Err(error) = self.history.step(&self.name, &mut *self.source, self.settings.timeout).await
@@ -140,6 +144,10 @@ impl Poller {
             }
             self.history.save(&self.name, &self.telemetry).await;
             tokio::time::sleep(began.elapsed()).await;
+        }
+        if backlog > TOLD {
+            let left = self.history.backlog();
+            tracing::info!(store = %self.name, events = backlog.saturating_sub(left), left, took = ?from.elapsed(), "followed the history");
         }
     }
 

@@ -1,7 +1,7 @@
 //! What all databases share: how a store is read whoever asks and what may go wrong (`reading`, `failure`, `answers`), how much an
 //! answer may cost and where a list goes on (`budget`, `keys`), what answers are made of (`look`, `events`, `group`),
-//! what marks a row that was read (`fingerprint`),
-//! and what names and searched texts become (`names`, `needle`). No SQL.
+//! what marks a row that was read and how texts are handed over (`fingerprint`, `pieces`),
+//! and what searched texts become (`needle`). No SQL.
 
 pub(in crate::store) mod answers;
 pub(in crate::store) mod budget;
@@ -11,6 +11,6 @@ pub(in crate::store) mod fingerprint;
 pub(in crate::store) mod group;
 pub(in crate::store) mod keys;
 pub(in crate::store) mod look;
-pub(in crate::store) mod names;
 pub(in crate::store) mod needle;
+pub(in crate::store) mod pieces;
 pub(in crate::store) mod reading;

@@ -9,11 +9,9 @@ use std::sync::Arc;
 use super::running::Running;
 use super::totals::{Orchestration, Place, Totals};
 use crate::history::{Brief, Effect, Open, Opens, Wait};
+use crate::labels::name::shorten;
 use crate::labels::{Channel, EventType, ExecutionOutcome, InstanceStatus, Outcome};
 use crate::source::ExecutionKey;
-
-/// Longer names are cut. Nobody reads more, and a label's length is paid for in every scrape.
-const MAX_NAME_CHARS: usize = 200;
 
 /// So many ended executions with something still open are remembered, for what is cancelled because of the end comes
 /// behind the end, and a step along the history may end between the two.
@@ -298,10 +296,7 @@ fn intern(names: &mut HashMap<Box<str>, Arc<str>>, name: &str) -> Arc<str> {
     if let Some(known) = names.get(name) {
         return Arc::clone(known);
     }
-    let short: Arc<str> = match name.char_indices().nth(MAX_NAME_CHARS) {
-        None => name.into(),
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()).into(),
-    };
+    let short = shorten(name);
     names.insert(name.into(), Arc::clone(&short));
     short
 }

@@ -185,6 +185,11 @@ impl Follower {
         self.tracker.is_behind()
     }
 
+    /// Events that are there and were not read yet.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.tracker.backlog()
+    }
+
     pub(crate) fn take_dropped(&mut self) -> [u64; 4] {
         self.tracker.take_dropped()
     }

@@ -6,9 +6,9 @@ use sqlx::Row;
 use super::reader::Snapshot;
 use super::sql::{count, name_prefix, text};
 use crate::labels::InstanceStatus;
+use crate::labels::name::shorten;
 use crate::source::{ExecutionKey, InstanceCensus, InstanceCount};
 use crate::store::database::failure::Failure;
-use crate::store::database::names::shorten;
 
 /// Counts instances by the status of their current execution. Executions without an instance (the framework leaves such)
 /// are never counted.

@@ -16,12 +16,12 @@ use super::items::{Item, Items, QueueItems};
 use super::reader::Snapshot;
 use super::schema::{SEQUENCES, Schema};
 use super::sql::{count, moment, name_prefix, text};
+use crate::labels::name::shorten;
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
 use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
 use crate::store::database::failure::Failure;
 use crate::store::database::group::{self, unsigned};
-use crate::store::database::names::shorten;
 use rows::Rows;
 
 /// How the framework begins the JSON of a timer row, written by a worker or by the database.

@@ -4,9 +4,9 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use crate::labels::MessageState;
+use crate::labels::name::MAX_NAME_CHARS;
 use crate::management::Timestamp;
 use crate::store::database::group::unsigned;
-use crate::store::database::names::MAX_NAME_CHARS;
 
 /// A `timestamptz` in milliseconds since the Unix epoch; NULL for infinity.
 pub(super) fn millis(column: &str) -> String {

@@ -23,10 +23,11 @@ use sqlx::Row;
 
 use super::reader::Snapshot;
 use super::sql::{count, millis};
-use crate::source::{Batch, ExecutionKey, Position, Start, Take};
+use crate::source::{Batch, Chunk, ExecutionKey, Position, Start, Take};
 use crate::store::database::failure::Failure;
+use crate::store::database::pieces::Pieces;
 use position::{Cursor, Sweep};
-use rows::{Pieces, Range};
+use rows::Range;
 
 /// A step ends after so many instances, events or bytes.
 const STEP_INSTANCES: i64 = 5_000;
@@ -187,7 +188,7 @@ async fn now(
     look: Look,
 ) -> Result<(Batch, Look), Failure> {
     let range = Range::From(horizon.age(horizon.oldest));
-    let mut ignored = |_: &crate::source::Chunk| {};
+    let mut ignored = |_: &Chunk| {};
     for some in look.changed.as_deref().unwrap_or_default().chunks(INSTANCES) {
         let mut pieces = Pieces::new(&mut ignored);
         rows::of_instances(snapshot, some, range, horizon.oldest, &mut cursor, &mut pieces).await?;
@@ -207,7 +208,7 @@ async fn follow(
     let look = look(snapshot, Some(horizon.age(cursor.from.unwrap_or(horizon.oldest)))).await?;
     let changed = look.changed.clone().unwrap_or_default();
     let mut chunks = Vec::new();
-    let mut collect = |chunk: &crate::source::Chunk| chunks.push(chunk.clone());
+    let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
     let mut pieces = Pieces::new(&mut collect);
     let (mut done, mut read) = (0, None);
     for some in changed.chunks(INSTANCES) {
@@ -246,7 +247,7 @@ async fn sweep_on(
         since_ms: sweep.since_ms,
     };
     let mut chunks = Vec::new();
-    let mut collect = |chunk: &crate::source::Chunk| chunks.push(chunk.clone());
+    let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
     let mut pieces = Pieces::new(&mut collect);
     let mut done = 0;
     for some in instances.chunks(INSTANCES) {
@@ -276,6 +277,6 @@ async fn sweep_on(
     Ok((batch(chunks, began, cursor.position(), backlog), look))
 }
 
-fn batch(chunks: Vec<crate::source::Chunk>, began: Position, position: Position, backlog: u64) -> Batch {
+fn batch(chunks: Vec<Chunk>, began: Position, position: Position, backlog: u64) -> Batch {
     Batch { chunks, began, position, backlog, missed: 0, rewound: false, lost: None }
 }

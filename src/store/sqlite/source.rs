@@ -44,8 +44,8 @@ impl SqliteSource {
     }
 }
 
-/// Counting all instances is part of every poll as long as it takes less than this.
-const QUICK: Duration = Duration::from_millis(1);
+/// Counting all instances is part of every poll as long as they are no more than these: it takes half a millisecond.
+const QUICKLY_COUNTED: u64 = 100_000;
 
 /// Otherwise it is followed by a pause this many times as long, a minute at most: that some were deleted may be noticed so
 /// much later.
@@ -123,7 +123,7 @@ impl Known {
         let total = instances::total(connection).await?;
         let took = began.elapsed();
         let pause = took.saturating_mul(TOTAL_PAUSE).min(LONGEST_TOTAL_PAUSE);
-        self.total_at = (took > QUICK).then(|| began + pause);
+        self.total_at = (total > QUICKLY_COUNTED).then(|| began + pause);
         Ok(Some(total))
     }
 }

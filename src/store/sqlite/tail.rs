@@ -18,6 +18,7 @@ use crate::source::{Batch, Chunk, ExecutionKey, Position, SEPARATOR, Start, Take
 use crate::store::database::failure::Failure;
 use crate::store::database::fingerprint::{self, fingerprint};
 use crate::store::database::group::unsigned;
+use crate::store::database::pieces::Pieces;
 
 /// So many of the last rows are remembered. Whoever deletes more than these at once, all newer than the rest, makes
 /// reading go on by time.
@@ -118,46 +119,22 @@ pub(super) async fn recall(
 ) -> Result<(), Failure> {
     let until = Cursor::of(position)?.rowid;
     let sql = format!(
-        "SELECT octet_length(event_data) > {TOO_LONG}, CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN CAST(event_data AS BLOB) END \
+        "SELECT CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN CAST(event_data AS BLOB) END \
          FROM history WHERE instance_id = ?1 AND execution_id = ?2 AND rowid <= ?3 ORDER BY event_id"
     );
     for ExecutionKey { instance_id, execution_id } in executions {
-        let mut joined = Vec::new();
+        let mut pieces = Pieces::new(&mut *take);
         let mut rows = sqlx::query(&sql)
             .bind(&**instance_id)
             .bind(i64::try_from(*execution_id).unwrap_or(i64::MAX))
             .bind(until)
             .fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
-            if row.try_get(0)? {
-                continue;
-            }
-            join(&mut joined, row.try_get(1)?, take);
+            pieces.push(row.try_get(0)?);
         }
-        flush(&mut joined, take);
+        pieces.finish();
     }
     Ok(())
-}
-
-/// Adds a text to those that are handed over together.
-fn join(joined: &mut Vec<u8>, text: Option<&[u8]>, take: &mut Take<'_>) {
-    let text = text.unwrap_or_default();
-    if joined.len().saturating_add(text.len()) > STEP_BYTES / 8 || text.contains(&SEPARATOR) {
-        flush(joined, take);
-    }
-    if text.contains(&SEPARATOR) {
-        return take(&Chunk::One(text.to_vec()));
-    }
-    if !joined.is_empty() {
-        joined.push(SEPARATOR);
-    }
-    joined.extend_from_slice(text);
-}
-
-fn flush(joined: &mut Vec<u8>, take: &mut Take<'_>) {
-    if !joined.is_empty() {
-        take(&Chunk::Joined(std::mem::take(joined)));
-    }
 }
 
 async fn newest(connection: &mut SqliteConnection) -> Result<i64, Failure> {
@@ -326,27 +303,20 @@ async fn one_by_one(
         "SELECT rowid, CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN CAST(event_data AS BLOB) END \
          FROM history WHERE rowid > ?1 AND rowid <= ?2 ORDER BY rowid"
     );
-    let (mut joined, mut bytes) = (Vec::new(), 0);
+    let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
+    let mut pieces = Pieces::new(&mut collect);
     let mut rows = sqlx::query(&sql).bind(after).bind(page.last).fetch(connection);
     *page = Page { rows: 0, rows_above: 0, last: after, joined: None };
     while let Some(row) = rows.try_next().await? {
         page.last = row.try_get(0)?;
         page.rows += 1;
         page.rows_above += u64::from(page.last > unread_from);
-        match row.try_get::<Option<&[u8]>, _>(1)? {
-            Some(text) => {
-                bytes += text.len();
-                join(&mut joined, Some(text), &mut |chunk| chunks.push(chunk.clone()));
-            }
-            None => {
-                flush(&mut joined, &mut |chunk| chunks.push(chunk.clone()));
-                chunks.push(Chunk::Unreadable(1));
-            }
-        }
-        if bytes >= STEP_BYTES {
+        pieces.push(row.try_get(1)?);
+        if pieces.bytes >= STEP_BYTES {
             break;
         }
     }
-    flush(&mut joined, &mut |chunk| chunks.push(chunk.clone()));
+    let bytes = pieces.bytes;
+    pieces.finish();
     Ok(bytes)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::store::database::names::{MAX_NAME_CHARS, shorten};
+use crate::labels::name::{MAX_NAME_CHARS, shorten};
 
 /// SQL for a text column, long enough for [`name`] and no longer, with embedded NULs intact. Yields text or bytes:
 /// to be cast to BLOB when it is read, after grouping, because casting every row costs more than grouping it.

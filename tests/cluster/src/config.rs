@@ -8,7 +8,7 @@ use crate::programs;
 /// comes later and wins.
 const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", "127.0.0.1"),
-    ("max_connections", "50"),
+    ("max_connections", "200"),
     ("password_encryption", "scram-sha-256"),
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),

@@ -6,6 +6,7 @@ mod tally;
 use sqlx::Row as _;
 
 pub use tally::Tally;
+pub(crate) use tally::event;
 
 use crate::{
     sql::{self, Connection},

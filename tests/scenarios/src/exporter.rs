@@ -5,7 +5,7 @@ use std::time::Duration;
 use duroxide_exporter::{Exporter, ExporterBuilder};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::{series::Series, store::Store, target::Target};
+use crate::{compare::Counting, series::Series, store::Store, target::Target};
 
 /// Name of the store in all scenarios.
 pub const STORE: &str = "t";
@@ -17,20 +17,22 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Running {
     target: Target,
+    counting: Counting,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), duroxide_exporter::RunError>>,
 }
 
 impl Running {
-    /// Starts an exporter over a store, and waits until it has read it.
+    /// Starts an exporter over a store, and waits until it has read it and counted all of its history.
     pub async fn start(store: impl Into<Store>) -> Self {
         let url = store.into().url();
-        let running = Self::with(&url, |builder| builder.poll_interval(POLL_INTERVAL)).await;
+        let running = Self::with(&url, |builder| builder.poll_interval(POLL_INTERVAL).backfill(true)).await;
         running.fresh_scrape().await;
-        running
+        Self { counting: Counting::Everything, ..running }
     }
 
-    /// Starts an exporter with settings of its own over the store at `url`, which may be in any condition.
+    /// Starts an exporter with settings of its own over the store at `url`, which may be in any condition. It counts what
+    /// comes, unless it is told otherwise.
     pub async fn with(url: &str, configure: impl FnOnce(ExporterBuilder) -> ExporterBuilder) -> Self {
         let builder = Exporter::builder().store(STORE, url).listen("127.0.0.1:0".parse().unwrap());
         let exporter = configure(builder).bind().await.expect("the exporter starts");
@@ -39,12 +41,17 @@ impl Running {
         let task = tokio::spawn(exporter.run(async move {
             let _ = stopped.await;
         }));
-        Self { target, stop, task }
+        Self { target, counting: Counting::Nothing, stop, task }
     }
 
     /// Where it is scraped.
     pub fn target(&self) -> Target {
         self.target
+    }
+
+    /// Since when it counts, if nothing has happened since it began.
+    pub fn counting(&self) -> Counting {
+        self.counting
     }
 
     /// One scrape.

@@ -6,7 +6,7 @@
 //! - [`truth`] is the same for what people ask, [`content`] a store with everything they may ask about;
 //! - [`dump`] compares whole stores row by row, [`large`] makes large ones quickly;
 //! - [`exporter`] runs the exporter over a store, [`scrape`] reads what it says;
-//! - [`sidecar`] runs it as a process of its own, also as another user;
+//! - [`sidecar`] runs it as a process of its own, also as another user; [`worker`] a runtime that is to be killed;
 //! - [`disk`] copies stores about and tells whether anything was written, [`sql`] writes what the framework would not;
 //! - [`peers`] runs Prometheus and promtool;
 //! - [`compare`] says which series differ, and how.
@@ -37,4 +37,5 @@ pub mod store;
 pub mod stores;
 pub mod target;
 pub mod truth;
+pub mod worker;
 pub mod workload;

@@ -7,22 +7,24 @@ mod instances;
 mod queues;
 mod rows;
 mod states;
+mod waiting;
 
 use std::{
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-pub use rows::{Message, Rows, Rules};
+pub use rows::{Event, Message, Rows, Rules};
 pub use states::{Classified, State, Table};
 
 use crate::{
+    event_log,
     series::{Series, key},
     store::Store,
 };
 
 /// The families that are recounted, completely: a series of one of them that is not in the recount is a lie.
-pub const FAMILIES: [&str; 17] = [
+pub const FAMILIES: [&str; 21] = [
     "duroxide_queue_messages",
     "duroxide_queue_fetchable_messages",
     "duroxide_queue_ready_instances",
@@ -40,6 +42,10 @@ pub const FAMILIES: [&str; 17] = [
     "duroxide_instance_locks",
     "duroxide_sessions",
     "duroxide_instances",
+    "duroxide_instances_waiting",
+    "duroxide_instances_oldest_running_age_seconds",
+    "duroxide_executions_running",
+    "duroxide_history_backlog_events",
 ];
 
 /// A read-only connection of its own, kept for whoever reads often.
@@ -89,7 +95,39 @@ pub fn count(rows: &Rows, store: &str, now_ms: i64) -> Series {
     let mut tally = Tally { store, series: Series::new() };
     queues::count(rows, now_ms, &mut tally);
     instances::count(rows, now_ms, &mut tally);
+    waiting::count(rows, now_ms, &mut tally);
     tally.series
+}
+
+/// What the whole history of these rows adds up to, as if it had been read as it was written.
+pub fn counted(rows: &Rows, store: &str) -> event_log::Tally {
+    let mut tally = event_log::Tally::new(store);
+    for Event { instance, execution, data } in &rows.history {
+        tally.count(instance, *execution, data);
+    }
+    tally
+}
+
+/// Series of counters that must be there, were it with 0, for every orchestration and version of these rows: a first
+/// increase would not be seen otherwise.
+pub fn announced(rows: &Rows, store: &str) -> Vec<String> {
+    let of = |instance: &rows::Instance| {
+        let (orchestration, version) = (label(&instance.orchestration), label(&instance.version));
+        let name = [("store", store), ("orchestration", orchestration.as_str())];
+        let both = [name.as_slice(), &[("version", version.as_str())]].concat();
+        let ended = |outcome| [both.as_slice(), &[("outcome", outcome)]].concat();
+        let failed = [ended("failed").as_slice(), &[("failure_kind", "application")]].concat();
+        let completed = [name.as_slice(), &[("outcome", "completed")]].concat();
+        [
+            key("duroxide_executions_started_total", &both),
+            key("duroxide_executions_finished_total", &ended("completed")),
+            key("duroxide_executions_finished_total", &ended("continued_as_new")),
+            key("duroxide_executions_finished_total", &failed),
+            key("duroxide_execution_duration_seconds_count", &completed),
+            key("duroxide_execution_history_events_count", &completed),
+        ]
+    };
+    rows.instances.values().flat_map(of).collect()
 }
 
 /// The machine's clock, which the framework's SQLite provider uses.

@@ -96,6 +96,17 @@ impl Program {
         Sidecar { child, target: Target(address), log }
     }
 
+    /// Runs `serve` over a store, which must refuse to start; what it wrote.
+    pub fn refuses(&self, url: &str, flags: &[&str]) -> String {
+        let mut command = self.command(&["timeout", "--signal=KILL", "30"]);
+        command.arg("serve").arg("--store").arg(format!("{STORE}={url}"));
+        command.args(["--web.listen-address", "127.0.0.1:0"]).args(flags);
+        let output = command.stdin(Stdio::null()).output().expect("the exporter runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "it did not refuse: {said}");
+        said
+    }
+
     /// Runs `check` over the store at `url`.
     pub fn check(&self, url: &str) -> Output {
         let mut command = self.command(&[]);

@@ -5,6 +5,7 @@
 
 mod activities;
 mod leftover;
+mod one_at_a_time;
 mod orchestrations;
 mod steps;
 
@@ -13,11 +14,12 @@ use std::{path::Path, sync::Arc, time::Duration};
 use duroxide::{
     OrchestrationRegistry,
     providers::{Provider, TagFilter, sqlite::SqliteProvider},
-    runtime::{Runtime, RuntimeOptions, UnregisteredBackoffConfig},
+    runtime::{Runtime, RuntimeOptions, UnregisteredBackoffConfig, registry::ActivityRegistry},
 };
 
 pub use activities::activities;
 pub use leftover::{queue_without_runtime, write_by_hand};
+use one_at_a_time::OneAtATime;
 pub use orchestrations::orchestrations;
 pub use steps::run;
 
@@ -105,8 +107,22 @@ pub async fn start_runtime_with(
     store: Arc<dyn Provider>,
     orchestrations: OrchestrationRegistry,
 ) -> Arc<Runtime> {
-    keep_quiet();
-    let options = RuntimeOptions {
+    start_runtime_of(store, activities(), orchestrations, options()).await
+}
+
+/// A runtime that tries again late what nobody has registered.
+pub async fn start_patient_runtime(
+    store: Arc<dyn Provider>,
+    orchestrations: OrchestrationRegistry,
+) -> Arc<Runtime> {
+    let late = Duration::from_secs(600);
+    let unregistered_backoff = UnregisteredBackoffConfig { base_delay: late, max_delay: late };
+    let options = RuntimeOptions { unregistered_backoff, ..options() };
+    start_runtime_of(store, activities(), orchestrations, options).await
+}
+
+fn options() -> RuntimeOptions {
+    RuntimeOptions {
         dispatcher_min_poll_interval: Duration::from_millis(10),
         orchestrator_lock_timeout: TURN_LEASE,
         worker_lock_timeout: WORKER_LEASE,
@@ -118,6 +134,17 @@ pub async fn start_runtime_with(
         activity_cancellation_grace_period: Duration::from_millis(200),
         worker_tag_filter: TagFilter::default_and(["gpu"]),
         ..Default::default()
-    };
-    Runtime::start_with_options(store, activities(), orchestrations, options).await
+    }
+}
+
+/// A runtime of a test's own. Tests start none past this: on a busy machine its orchestrations would fail.
+pub async fn start_runtime_of(
+    store: Arc<dyn Provider>,
+    activities: ActivityRegistry,
+    orchestrations: OrchestrationRegistry,
+    options: RuntimeOptions,
+) -> Arc<Runtime> {
+    keep_quiet();
+    let store = OneAtATime::where_needed(store);
+    Runtime::start_with_options(store, activities, orchestrations, options).await
 }

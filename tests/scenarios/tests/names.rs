@@ -218,7 +218,7 @@ async fn more_names_than_anybody_can_show_are_summed_up() {
     let target = sidecar.target();
 
     let first = once(target, |told| told[&key("duroxide_up", &[("store", STORE)])] == 1.0).await;
-    let names = shown_names("the first poll", &first, MANY);
+    let names = shown_names("the first poll", &first, MANY, MANY);
     // A name outside becomes the most frequent of all, and one inside vanishes: everybody keeps their place.
     let inside = &names.0[0];
     let outside =
@@ -227,7 +227,10 @@ async fn more_names_than_anybody_can_show_are_summed_up() {
         &path,
         &format!(
             "UPDATE instances SET orchestration_name = '{outside}'
-             WHERE orchestration_name = '{inside}' OR instance_id > 'i5'"
+             WHERE orchestration_name = '{inside}' OR instance_id > 'i5';
+             -- No history tells of this; that there is one more does.
+             INSERT INTO instances (instance_id, orchestration_name, orchestration_version) VALUES ('more', '{outside}', '1');
+             INSERT INTO executions (instance_id, execution_id, status) VALUES ('more', 1, 'Running');"
         ),
     )
     .await;
@@ -236,7 +239,7 @@ async fn more_names_than_anybody_can_show_are_summed_up() {
         &[("store", STORE), ("orchestration", inside), ("version", "1"), ("status", "running")],
     );
     let second = once(target, |told| told[&vanished] == 0.0).await;
-    assert_eq!(shown_names("a later poll", &second, MANY), names, "the names that are shown");
+    assert_eq!(shown_names("a later poll", &second, MANY + 1, MANY), names, "the names that are shown");
 
     for family in ["duroxide_instances", "duroxide_activity_queue_messages"] {
         let dropped = key("duroxide_exporter_series_dropped_total", &[("family", family)]);
@@ -263,8 +266,8 @@ async fn many_names(path: &Path) {
 }
 
 /// The orchestrations and the activities that are shown; the sums over all are right.
-fn shown_names(what: &str, told: &Series, sum: u32) -> (Vec<String>, Vec<String>) {
-    let of = |name: &str, label: &str| -> Vec<String> {
+fn shown_names(what: &str, told: &Series, instances: u32, activities: u32) -> (Vec<String>, Vec<String>) {
+    let of = |name: &str, label: &str, sum: u32| -> Vec<String> {
         let keys = told.iter().filter(|(key, _)| family(key) == name);
         let total: f64 = keys.clone().map(|(_, value)| value).sum();
         assert_eq!(total, f64::from(sum), "{what}: the sum over {name}");
@@ -278,7 +281,10 @@ fn shown_names(what: &str, told: &Series, sum: u32) -> (Vec<String>, Vec<String>
         assert_eq!(names.len(), CAP, "{what}: names shown in {name}");
         names.into_iter().collect()
     };
-    (of("duroxide_instances", "orchestration"), of("duroxide_activity_queue_messages", "activity"))
+    (
+        of("duroxide_instances", "orchestration", instances),
+        of("duroxide_activity_queue_messages", "activity", activities),
+    )
 }
 
 /// A scrape that fulfils a condition. A long poll is followed by a pause nine times as long, so this may take a

@@ -17,7 +17,7 @@ use std::{
 
 use duroxide_exporter::testing::Probe;
 use scenarios::{
-    compare::{self, Exporter},
+    compare::{self, Counting, Exporter},
     disk,
     files::Scratch,
     recount::{self, recount},
@@ -136,11 +136,13 @@ async fn a_schema_of_the_future_is_read() {
 
 /// Polls once and compares.
 async fn assert_exact(what: &str, path: &Path) -> Series {
-    let before = recount(path, PROBE).await.unwrap();
+    let rows = recount::raw(path).await.unwrap();
+    let before = recount::count(&rows, PROBE, rows.read_ms);
     let mut probe = Probe::open(&format!("sqlite:{}", path.display())).await.unwrap();
     let told = probe.poll().await.unwrap_or_else(|error| panic!("{what}: {error}"));
     let after = recount(path, PROBE).await.unwrap();
-    let report = compare::differences(&before, &after, &told, Exporter::Fresh);
+    let report = compare::differences(&before, &after, &told, Exporter::Fresh)
+        + &compare::miscounted(&rows, PROBE, &told, Counting::Nothing);
     assert!(report.is_empty(), "{what}: the exporter does not tell the truth:\n{report}");
     told
 }

@@ -7,12 +7,10 @@ use sqlx::postgres::PgRow;
 use super::super::reader::Snapshot;
 use super::position::{Cursor, Sweep};
 use super::{Horizon, before, since};
-use crate::source::{Chunk, ExecutionKey, SEPARATOR, Take};
+use crate::source::ExecutionKey;
 use crate::store::database::failure::Failure;
 use crate::store::database::fingerprint::fingerprint;
-
-/// Texts handed over together.
-const PIECE: usize = 1 << 20;
+use crate::store::database::pieces::Pieces;
 
 /// Events above this are counted, but not looked at.
 const TOO_LONG: usize = 16 << 20;
@@ -52,50 +50,6 @@ impl Range {
 /// SQL for a moment.
 fn literal(ms: i64) -> String {
     format!("to_timestamp({ms}::int8 / 1000.0)")
-}
-
-/// Texts on their way to whoever takes them, joined.
-pub(super) struct Pieces<'a, 'b> {
-    take: &'a mut Take<'b>,
-    joined: Vec<u8>,
-    pub(super) events: u64,
-    pub(super) bytes: usize,
-}
-
-impl<'a, 'b> Pieces<'a, 'b> {
-    pub(super) fn new(take: &'a mut Take<'b>) -> Self {
-        Self { take, joined: Vec::new(), events: 0, bytes: 0 }
-    }
-
-    fn push(&mut self, text: Option<&str>) {
-        self.events += 1;
-        let Some(text) = text else {
-            self.flush();
-            return (self.take)(&Chunk::Unreadable(1));
-        };
-        let text = text.as_bytes();
-        self.bytes += text.len();
-        if self.joined.len().saturating_add(text.len()) > PIECE || text.contains(&SEPARATOR) {
-            self.flush();
-        }
-        if text.contains(&SEPARATOR) {
-            return (self.take)(&Chunk::One(text.to_vec()));
-        }
-        if !self.joined.is_empty() {
-            self.joined.push(SEPARATOR);
-        }
-        self.joined.extend_from_slice(text);
-    }
-
-    fn flush(&mut self) {
-        if !self.joined.is_empty() {
-            (self.take)(&Chunk::Joined(std::mem::take(&mut self.joined)));
-        }
-    }
-
-    pub(super) fn finish(mut self) {
-        self.flush();
-    }
 }
 
 /// What every statement reads of a row `h`, whose transaction has the number `x`.
@@ -158,7 +112,7 @@ pub(super) async fn of_instances(
             continue;
         }
         if transaction < horizon || cursor.mark(transaction, event.mark) {
-            pieces.push(event.text);
+            pieces.push(event.text.map(str::as_bytes));
         }
     }
     Ok(())
@@ -204,7 +158,7 @@ pub(super) async fn of_executions(
     while let Some(row) = rows.try_next().await? {
         let event = Event::read(&row)?;
         if row.try_get::<bool, _>(5)? || cursor.is_marked(event.near(near), event.mark) {
-            pieces.push(event.text);
+            pieces.push(event.text.map(str::as_bytes));
         }
     }
     Ok(())

@@ -71,30 +71,33 @@ impl Tally {
         self.histories.clear();
         for entry in left {
             if let Some(event) = event(&entry.data) {
-                self.file(entry, event);
+                self.file((entry.instance.clone(), entry.execution), event);
             }
         }
     }
 
-    /// Counts an event.
-    pub fn count(&mut self, entry: &Entry) {
-        let Some(event) = event(&entry.data) else {
+    /// Counts an event of an execution, which has to come behind those before it.
+    pub fn count(&mut self, instance: &str, execution: i64, data: &str) {
+        let Some(event) = event(data) else {
             return self.add("duroxide_history_events_total", &[("type", "undecodable")], 1);
         };
         let kind = event["type"].as_str().unwrap_or_default().to_owned();
         let known = EVENTS.contains(&kind.as_str()) || kind == "SystemCall";
         let label = if known { kind.as_str() } else { "unknown" };
         self.add("duroxide_history_events_total", &[("type", label)], 1);
+        // An id that is used again begins anew.
+        let execution = (instance.to_owned(), execution);
         let before = match kind.as_str() {
             "OrchestrationStarted" => Vec::new(),
-            _ => self.histories.get(&(entry.instance.clone(), entry.execution)).cloned().unwrap_or_default(),
+            _ => self.histories.remove(&execution).unwrap_or_default(),
         };
         self.judge(&kind, &event, &before);
-        self.file(entry, event);
+        self.histories.insert(execution.clone(), before);
+        self.file(execution, event);
     }
 
-    fn file(&mut self, entry: &Entry, event: Value) {
-        let history = self.histories.entry((entry.instance.clone(), entry.execution)).or_default();
+    fn file(&mut self, execution: (String, i64), event: Value) {
+        let history = self.histories.entry(execution).or_default();
         if event["type"] == "OrchestrationStarted" {
             history.clear();
         }
@@ -237,7 +240,8 @@ fn answered(event: &Value, before: &[Value]) -> Option<(Value, &'static str)> {
     (!again).then(|| (began.clone(), outcome))
 }
 
-fn event(data: &str) -> Option<Value> {
+/// An event, if the text holds the envelope of one.
+pub(crate) fn event(data: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(data).ok()?;
     let whole = ["event_id", "execution_id", "timestamp_ms"].iter().all(|field| value[field].is_u64());
     (whole && value["instance_id"].is_string() && value["type"].is_string()).then_some(value)

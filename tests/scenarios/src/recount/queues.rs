@@ -136,7 +136,7 @@ fn orphan(rows: &Rows, message: &Message, now_ms: i64) -> bool {
 
 /// A timer nobody waits for any more: its execution has ended or was followed by another one. An execution that
 /// continued as new has ended, also while its successor has not begun.
-fn leftover(rows: &Rows, message: &Message) -> bool {
+pub(super) fn leftover(rows: &Rows, message: &Message) -> bool {
     let Some(WorkItem::TimerFired { execution_id, .. }) = message.decoded() else { return false };
     let Some(instance) = rows.instances.get(&message.instance) else { return false };
     let current = (message.instance.clone(), instance.current_execution);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sqlx::{PgConnection, SqliteConnection};
 
 pub(super) use self::sqlite::newest;
-use crate::store::Store;
+use crate::{event_log, store::Store};
 
 /// Everything that is counted.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,8 @@ pub struct Rows {
     pub instances: BTreeMap<String, Instance>,
     /// `executions`: status by instance and execution.
     pub executions: BTreeMap<(String, i64), String>,
+    /// `history`, each execution's events in the order in which they were written.
+    pub history: Vec<Event>,
     /// Greatest id ever given, by queue table; `None` where nobody can tell (a standby).
     pub sequences: Option<BTreeMap<String, i64>>,
     /// The moment of the read, by the store's clock, ms.
@@ -88,6 +90,24 @@ pub struct Instance {
     pub version: String,
     /// The execution that counts.
     pub current_execution: i64,
+}
+
+/// A row of `history`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whose it is.
+    pub instance: String,
+    /// Of which execution.
+    pub execution: i64,
+    /// The event's JSON; empty if it is no text.
+    pub data: String,
+}
+
+impl Event {
+    /// The event, if it is one: an envelope with a type.
+    pub(super) fn json(&self) -> Option<serde_json::Value> {
+        event_log::event(&self.data)
+    }
 }
 
 /// A connection that reads.

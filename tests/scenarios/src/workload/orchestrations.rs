@@ -72,6 +72,14 @@ pub fn orchestrations() -> OrchestrationRegistry {
             c.join2(child, activity).await.0
         })
         .register("Busy", busy)
+        .register("BusyLater", async |c: Context, ms: String| {
+            c.schedule_activity("Greet", "first").await?;
+            busy(c, ms).await
+        })
+        .register("LostRaces", lost_races)
+        .register("UnknownChild", async |c: Context, _: String| {
+            c.schedule_sub_orchestration("Nobody registered this", "").await
+        })
         .build()
 }
 
@@ -129,6 +137,26 @@ async fn losers(c: Context, _: String) -> Outcome {
     c.select2(c.schedule_sub_orchestration("Timer", LONG.as_millis().to_string()), soon()).await;
     c.select2(c.schedule_activity("Greet", ""), c.schedule_timer(LONG)).await;
     Ok(winner.to_owned())
+}
+
+/// Loses every kind of race, and then waits for what is asked for: behind it nothing of the races may keep it.
+async fn lost_races(c: Context, then: String) -> Outcome {
+    let soon = || c.schedule_timer(SOON);
+    c.select2(c.schedule_activity("Slow", ""), soon()).await;
+    c.select2(c.schedule_wait("never"), soon()).await;
+    c.select2(c.dequeue_event("never"), soon()).await;
+    c.select2(c.schedule_sub_orchestration("Timer", LONG.as_millis().to_string()), soon()).await;
+    // Its timer stays in the queue for an hour.
+    c.select2(c.schedule_activity("Greet", ""), c.schedule_timer(LONG)).await;
+    match then.as_str() {
+        "event" => Ok(c.schedule_wait("Approval").await),
+        "activity" => c.schedule_activity("Slow", "").await,
+        "child" => c.schedule_sub_orchestration("Event", "").await,
+        _ => {
+            c.schedule_timer(LONG).await;
+            Ok(String::new())
+        }
+    }
 }
 
 /// A turn that takes long: blocks its thread, as bad orchestrations do.

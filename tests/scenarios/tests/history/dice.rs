@@ -1,5 +1,10 @@
 //! Chance that can be repeated.
 
+/// What `SEED` says: a failure names the one to repeat it with.
+pub(crate) fn seed(otherwise: u64) -> u64 {
+    std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(otherwise)
+}
+
 /// A sequence of numbers made of a seed (SplitMix64).
 #[derive(Debug)]
 pub(crate) struct Dice(u64);

@@ -4,4 +4,6 @@
 mod dice;
 mod processes;
 mod random;
+mod state;
+mod waiting;
 mod world;

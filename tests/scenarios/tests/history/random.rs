@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use scenarios::{over_every_store, scrape::wait_for, sql, store::Store, stores::Kind, truth::Truth};
+use scenarios::{over_every_store, sql, stores::Kind};
 
-use crate::{dice::Dice, world::World};
+use crate::{
+    dice::{Dice, seed},
+    world::{Run, World},
+};
 
-const ORCHESTRATIONS: [(&str, &str); 16] = [
+pub(crate) const ORCHESTRATIONS: [(&str, &str); 16] = [
     ("Hello", "x"),
     ("FanOut", "7"),
     ("Timer", "20"),
@@ -28,12 +31,13 @@ const ORCHESTRATIONS: [(&str, &str); 16] = [
 over_every_store!(whatever_happens_each_event_counts_once);
 
 async fn whatever_happens_each_event_counts_once(kind: Kind) {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    let seed = seed(7);
     let mut dice = Dice::new(seed);
-    let mut world = World::new(kind).await;
+    let mut world = World::new(kind, Run::Within).await;
+    let mut backup = None;
     let mut number = 0;
-    for step in 0..60 {
-        let act = dice.below(16);
+    for step in 0..70 {
+        let act = dice.below(19);
         let what = format!("seed {seed}, step {step}, act {act}");
         match act {
             0..=5 => {
@@ -73,8 +77,19 @@ async fn whatever_happens_each_event_counts_once(kind: Kind) {
             }
             14 => {
                 number += 1;
-                by_hand(&world, &format!("hand{number}")).await;
+                by_hand(&world, &mut dice, &format!("hand{number}")).await;
             }
+            15 => {
+                for id in world.begun.clone() {
+                    world.prune(&id).await;
+                }
+            }
+            // A server keeps counting its transactions on when a database is made anew; a file is another file.
+            16 if kind == Kind::Sqlite => match backup.take() {
+                None => backup = Some(world.back_up().await),
+                Some(backup) => world.restore(&backup).await,
+            },
+            17 if kind == Kind::Sqlite => sql::execute(&world.fresh.store, "VACUUM").await,
             _ => {
                 for id in world.begun.clone() {
                     let _ended = world.client().raise_event(&id, "Approval", "{}").await;
@@ -91,17 +106,7 @@ async fn whatever_happens_each_event_counts_once(kind: Kind) {
 /// Begins an instance, and lets it run, or not.
 async fn begin(world: &mut World, dice: &mut Dice, id: &str) {
     let Some((name, input)) = dice.of(&ORCHESTRATIONS) else { return };
-    world.client().start_orchestration(id, *name, *input).await.unwrap();
-    // Messages to who is not there stall a SQLite store.
-    wait_for(&format!("the first turn of {id}"), async || {
-        Truth::read(&world.fresh.store).await.instance(id).map(|_| ())
-    })
-    .await;
-    world.begun.push(id.to_owned());
-    if *name == "Inbox" {
-        world.client().enqueue_event(id, "inbox", "one").await.unwrap();
-        world.client().enqueue_event(id, "inbox", "two").await.unwrap();
-    }
+    world.begin(id, name, input).await;
     if dice.below(2) == 0 {
         tokio::time::sleep(Duration::from_millis(dice.below(120))).await;
     }
@@ -109,9 +114,10 @@ async fn begin(world: &mut World, dice: &mut Dice, id: &str) {
 
 /// What no runtime writes, but what an exporter may meet: a clock that goes backwards, types of another version, rows that
 /// are no events, the framework's last event of a history that it cannot read, and events behind the end.
-async fn by_hand(world: &World, id: &str) {
+async fn by_hand(world: &World, dice: &mut Dice, id: &str) {
     let store = &world.fresh.store;
-    let now = store.time(scenarios::recount::now_ms());
+    let ago = i64::try_from(dice.below(2) * 3_600_000).unwrap();
+    let now = store.time(scenarios::recount::now_ms() - ago);
     let event = |number: u64, source: Option<u64>, at: u64, kind: &str, rest: &str| {
         let source = source.map_or("null".to_owned(), |source| source.to_string());
         let json = format!(
@@ -157,20 +163,17 @@ async fn by_hand(world: &World, id: &str) {
 over_every_store!(a_store_that_is_set_back_goes_on_from_there);
 
 async fn a_store_that_is_set_back_goes_on_from_there(kind: Kind) {
-    // A server keeps counting its transactions on when a database is made anew; a file is another file.
+    // See above.
     if kind != Kind::Sqlite {
         return;
     }
     let mut dice = Dice::new(11);
-    let mut world = World::new(kind).await;
+    let mut world = World::new(kind, Run::Within).await;
     for number in 0..6 {
         begin(&mut world, &mut dice, &format!("early{number}")).await;
     }
     world.poll("before the backup").await;
-    world.stop_runtime().await;
-    world.poll("at the backup").await;
-    let backup = world.fresh.copy().await;
-    world.start_runtime().await;
+    let backup = world.back_up().await;
     for number in 0..6 {
         begin(&mut world, &mut dice, &format!("late{number}")).await;
     }
@@ -181,8 +184,6 @@ async fn a_store_that_is_set_back_goes_on_from_there(kind: Kind) {
         begin(&mut world, &mut dice, &format!("late{number}")).await;
     }
     world.poll("going on").await;
-    if let Store::Sqlite(_) = world.fresh.store {
-        sql::execute(&world.fresh.store, "VACUUM").await;
-    }
+    sql::execute(&world.fresh.store, "VACUUM").await;
     world.poll("after a VACUUM").await;
 }

@@ -1,27 +1,58 @@
-//! A store, a runtime, an exporter that is polled on demand, and the log of every event.
+//! A store, a runtime, an exporter, and the log of every event.
 
 use std::{sync::Arc, time::Duration};
 
-use duroxide::{Client, providers::Provider, runtime::Runtime};
+use duroxide::{
+    Client,
+    providers::{Provider, PruneOptions},
+    runtime::Runtime,
+};
 use duroxide_exporter::testing::Probe;
 use scenarios::{
-    event_log::{self, Tally},
-    recount, sql,
+    event_log::{self, Entry, Tally},
+    exporter::STORE,
+    recount,
+    scrape::{PATIENCE, wait_for},
+    series::Series,
+    sidecar::{Program, Sidecar},
+    sql,
     stores::{Fresh, Kind},
     truth::Truth,
+    worker::Worker,
     workload,
 };
 use tempfile::TempDir;
 
-/// The label of a probe's store.
-pub(crate) const LABEL: &str = "probe";
+/// How runtime and exporter run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// Here. The exporter polls when it is told to: what it has seen is known at every moment.
+    Within,
+    /// As processes, which are stopped by killing them. The exporter polls when it likes.
+    Processes,
+}
+
+#[expect(dead_code, reason = "both work as long as they are kept")]
+enum Working {
+    Runtime(Arc<Runtime>),
+    Worker(Worker),
+}
+
+enum Watching {
+    Probe(Probe),
+    Sidecar(Sidecar),
+}
 
 pub(crate) struct World {
+    run: Run,
     pub(crate) fresh: Fresh,
     pub(crate) provider: Arc<dyn Provider>,
-    runtime: Option<Arc<Runtime>>,
-    probe: Option<Probe>,
+    program: Program,
+    working: Option<Working>,
+    watching: Option<Watching>,
     state: TempDir,
+    /// The label of the store.
+    label: &'static str,
     tally: Tally,
     /// The log up to here was seen by a poll.
     seen: i64,
@@ -32,18 +63,22 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new(kind: Kind) -> Self {
+    pub(crate) async fn new(kind: Kind, run: Run) -> Self {
         let fresh = kind.create().await;
         event_log::begin(&fresh.store).await;
         let provider = fresh.store.provider().await;
         let state = tempfile::tempdir().unwrap();
+        let label = if run == Run::Within { "probe" } else { STORE };
         let mut world = Self {
+            run,
             fresh,
             provider,
-            runtime: None,
-            probe: None,
+            program: Program::new(env!("CARGO_BIN_EXE_sidecar")),
+            working: None,
+            watching: None,
             state,
-            tally: Tally::new(LABEL),
+            label,
+            tally: Tally::new(label),
             seen: 0,
             greatest: 0,
             begun: Vec::new(),
@@ -59,34 +94,79 @@ impl World {
         Client::new(self.provider.clone())
     }
 
+    /// Begins an instance, and waits until it is there: messages to who is not stall a SQLite store.
+    pub(crate) async fn begin(&mut self, id: &str, name: &str, input: &str) {
+        self.client().start_orchestration(id, name, input).await.unwrap();
+        self.began(id).await;
+        self.begun.push(id.to_owned());
+        if name == "Inbox" {
+            self.client().enqueue_event(id, "inbox", "one").await.unwrap();
+            self.client().enqueue_event(id, "inbox", "two").await.unwrap();
+        }
+    }
+
+    /// Waits for the first turn of an instance.
+    pub(crate) async fn began(&self, id: &str) {
+        wait_for(&format!("the first turn of {id}"), async || {
+            Truth::read(&self.fresh.store).await.instance(id).map(|_| ())
+        })
+        .await;
+    }
+
     pub(crate) async fn start_runtime(&mut self) {
-        if self.runtime.is_none() {
-            self.runtime = Some(workload::start_runtime(self.provider.clone()).await);
+        if self.working.is_none() {
+            self.working = Some(match self.run {
+                Run::Within => Working::Runtime(workload::start_runtime(self.provider.clone()).await),
+                Run::Processes => {
+                    Working::Worker(Worker::start(env!("CARGO_BIN_EXE_worker"), &self.fresh.store))
+                }
+            });
         }
     }
 
     pub(crate) async fn stop_runtime(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(Working::Runtime(runtime)) = self.working.take() {
             runtime.shutdown(Some(0)).await;
         }
     }
 
-    /// What it had not written down is lost, as with `kill -9`.
+    /// What it had not written down is lost, as with `kill -9`, which it is for a process.
+    pub(crate) fn kill_exporter(&mut self) {
+        self.watching = None;
+    }
+
     pub(crate) async fn restart_exporter(&mut self) {
         // The lock of its state first.
-        drop(self.probe.take());
-        self.probe = Some(Probe::following(&self.fresh.store.url(), self.state.path()).await.unwrap());
+        self.kill_exporter();
+        let url = self.fresh.store.url();
+        self.watching = Some(match self.run {
+            Run::Within => Watching::Probe(Probe::following(&url, self.state.path()).await.unwrap()),
+            Run::Processes => {
+                let directory = self.state.path().to_str().unwrap();
+                let flags =
+                    ["--state-dir", directory, "--history.backfill", "true", "--poll-interval", "50ms"];
+                Watching::Sidecar(self.program.serve_in(&[], &url, &flags))
+            }
+        });
+    }
+
+    /// What the exporter tells of the store after everything that has happened up to now.
+    async fn look(&mut self) -> Series {
+        match self.watching.as_mut().unwrap() {
+            Watching::Probe(probe) => probe.poll().await.unwrap(),
+            Watching::Sidecar(sidecar) => sidecar.target().fresh_scrape().await,
+        }
     }
 
     /// Polls, and compares with the log.
     pub(crate) async fn poll(&mut self, what: &str) {
-        let store = &self.fresh.store;
-        for attempt in 0.. {
-            assert!(attempt < 400, "{what}: the store never stood still for a poll");
-            let before = event_log::since(store, self.seen).await;
-            let exported = self.probe.as_mut().unwrap().poll().await.unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            assert!(tokio::time::Instant::now() < deadline, "{what}: the store never stood still for a poll");
+            let before = event_log::since(&self.fresh.store, self.seen).await;
+            let exported = self.look().await;
             let (missed, greatest) = self.missed().await;
-            let after = event_log::since(store, self.seen).await;
+            let after = event_log::since(&self.fresh.store, self.seen).await;
             if before != after {
                 // What such a poll saw is in the log, too, and still there: nobody deletes meanwhile.
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -94,14 +174,14 @@ impl World {
             }
             self.tally.missed(missed);
             self.greatest = greatest;
-            for entry in before.iter().filter(|entry| entry.there) {
-                self.tally.count(entry);
+            for Entry { instance, execution, data, .. } in before.iter().filter(|entry| entry.there) {
+                self.tally.count(instance, *execution, data);
             }
             self.seen = before.last().map_or(self.seen, |entry| entry.n);
             let report = self.tally.differences(&exported);
             assert!(report.is_empty(), "{what}: the exporter does not tell the truth:\n{report}");
-            let truth = recount::recount(&self.fresh.store, LABEL).await.unwrap();
-            let instances = |series: &scenarios::series::Series| {
+            let truth = recount::recount(&self.fresh.store, self.label).await.unwrap();
+            let instances = |series: &Series| {
                 let mut instances = series.clone();
                 instances.retain(|key, n| key.starts_with("duroxide_instances{") && *n > 0.0);
                 instances
@@ -138,9 +218,24 @@ impl World {
         self.begun.retain(|begun| begun != id);
     }
 
+    /// Deletes the executions that an instance has left behind.
+    pub(crate) async fn prune(&self, id: &str) {
+        let management = self.provider.as_management_capability().unwrap();
+        let _gone = management.prune_executions(id, PruneOptions::default()).await;
+    }
+
     /// The newest instance that is there.
     pub(crate) async fn newest(&self) -> Option<String> {
         Truth::read(&self.fresh.store).await.instances.last().map(|instance| instance.id.clone())
+    }
+
+    /// A copy of the store, every event of which has been counted.
+    pub(crate) async fn back_up(&mut self) -> Fresh {
+        self.stop_runtime().await;
+        self.poll("at the backup").await;
+        let backup = self.fresh.copy().await;
+        self.start_runtime().await;
+        backup
     }
 
     /// Puts an earlier copy of the store in its place.

@@ -41,6 +41,13 @@ async fn fill(fresh: &Fresh) -> Arc<dyn Provider> {
         })
         .await;
     }
+    // A child whose parent no longer waits for it is told so by a message, and ends when it likes.
+    wait_for("the end of the child of losers", async || {
+        let truth = Truth::read(&fresh.store).await;
+        let child = truth.children("losers").first().copied()?.clone();
+        (truth.current(&child)?.status != "Running").then_some(())
+    })
+    .await;
     runtime.shutdown(Some(0)).await;
     sql::execute(
         &fresh.store,

@@ -60,14 +60,13 @@ impl World {
     }
 
     pub(crate) async fn run(&self, orchestrations: OrchestrationRegistry) -> Arc<Runtime> {
-        let _ = tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new());
         let options = RuntimeOptions {
             dispatcher_min_poll_interval: Duration::from_millis(10),
             // An activity that was given up learns so when its lease is renewed: till then it keeps its place.
             worker_concurrency: 8,
             ..Default::default()
         };
-        Runtime::start_with_options(self.store.clone(), self.activities(), orchestrations, options).await
+        workload::start_runtime_of(self.store.clone(), self.activities(), orchestrations, options).await
     }
 
     fn activities(&self) -> ActivityRegistry {

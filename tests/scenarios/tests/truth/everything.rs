@@ -2,8 +2,8 @@
 //! that only faults leave behind.
 
 use scenarios::{
-    compare::{Exporter, assert_exact},
-    exporter::Running,
+    compare::{Counting, Exporter, assert_exact},
+    exporter::{POLL_INTERVAL, Running},
     over_every_store,
     stores::Kind,
     workload,
@@ -27,6 +27,13 @@ async fn every_number_is_exact_with_and_without_a_runtime(kind: Kind) {
     let fresh = Running::start(store).await;
     let live = assert_exact(store, &fresh, Exporter::Fresh).await;
     fresh.stop().await;
+    // One that comes late counts nothing of what has been, and knows all the same what everything waits for.
+    let url = store.url();
+    let late = Running::with(&url, |builder| builder.poll_interval(POLL_INTERVAL)).await;
+    late.fresh_scrape().await;
+    let told = assert_exact(store, &late, Exporter::Fresh).await;
+    assert!(late.counting() == Counting::Nothing && told.len() < live.len());
+    late.stop().await;
     assert_eq!(messages(&live, "worker", "in_flight"), 1.0, "the slow activity is being executed");
     assert!(
         of_queue(&live, "duroxide_queue_leftover_messages", "timer") >= 4.0,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::store::database::names::shorten;
+use crate::labels::name::shorten;
 
 /// What a work item says, payloads aside. Those of other versions say as much as they do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgRow};
 
-use super::{Instance, Lock, Message, Rows, Rules};
+use super::{Event, Instance, Lock, Message, Rows, Rules};
 
 /// By the clock of the database.
 pub(super) async fn now_ms(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
@@ -50,6 +50,14 @@ pub(super) async fn read(connection: &mut PgConnection) -> anyhow::Result<Rows> 
     for row in sqlx::query("SELECT * FROM executions").fetch_all(&mut *tx).await? {
         let id = (row.try_get("instance_id")?, row.try_get("execution_id")?);
         rows.executions.insert(id, row.try_get("status")?);
+    }
+    let history = "SELECT * FROM history ORDER BY instance_id, execution_id, event_id";
+    for row in sqlx::query(history).fetch_all(&mut *tx).await? {
+        rows.history.push(Event {
+            instance: row.try_get("instance_id")?,
+            execution: row.try_get("execution_id")?,
+            data: row.try_get("event_data")?,
+        });
     }
     let standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *tx).await?;
     if !standby {

@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-use super::{Instance, Lock, Message, Rows, Rules};
+use super::{Event, Instance, Lock, Message, Rows, Rules};
 use crate::recount::now_ms;
 
 pub(super) async fn connect(path: &Path) -> anyhow::Result<SqliteConnection> {
@@ -53,6 +53,14 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> anyhow::Result<Ro
     for row in sqlx::query("SELECT * FROM executions").fetch_all(&mut *tx).await? {
         let id = (text(&row, "instance_id")?.unwrap_or_default(), row.try_get("execution_id")?);
         rows.executions.insert(id, text(&row, "status")?.unwrap_or_default());
+    }
+    for row in sqlx::query("SELECT * FROM history ORDER BY rowid").fetch_all(&mut *tx).await? {
+        let bytes: Option<Vec<u8>> = row.try_get_unchecked("event_data")?;
+        rows.history.push(Event {
+            instance: text(&row, "instance_id")?.unwrap_or_default(),
+            execution: row.try_get("execution_id")?,
+            data: String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default(),
+        });
     }
     let mut sequences = BTreeMap::new();
     for row in sqlx::query("SELECT name, seq FROM sqlite_sequence").fetch_all(&mut *tx).await? {
