@@ -208,7 +208,7 @@ fn lives(truth: &Truth, id: &str, now_ms: i64) -> bool {
     let wakes = |row: &Classified<'_>| {
         let sleeps = row.state == State::Delayed && row.message.attempts == 0;
         let timer = row.message.work_item.starts_with("{\"TimerFired\"");
-        !leaves_over(truth, row) && !(timer && sleeps)
+        !(leaves_over(truth, row) || timer && sleeps)
     };
     runs || locked || of(truth, Table::Orchestrator, id, now_ms).iter().any(wakes)
 }
