@@ -16,6 +16,7 @@ use scenarios::{
     series::Series,
     sidecar::{Program, Sidecar},
     sql,
+    store::{By, Postgres, Store},
     stores::{Fresh, Kind},
     truth::Truth,
     worker::Worker,
@@ -108,6 +109,12 @@ impl World {
     /// Waits for the first turn of an instance.
     pub(crate) async fn began(&self, id: &str) {
         wait_for(&format!("the first turn of {id}"), async || {
+            if let Store::Postgres(Postgres { schema, by: By::DuroxidePgOpt, .. }) = &self.fresh.store {
+                // A runtime that was told while it started, or that takes over from a killed one, looks again after a
+                // minute only: longer than anybody waits here.
+                let now = recount::now_ms();
+                sql::execute(&self.fresh.store, &format!("SELECT pg_notify('{schema}_orch_work', '{now}')")).await;
+            }
             Truth::read(&self.fresh.store).await.instance(id).map(|_| ())
         })
         .await;
