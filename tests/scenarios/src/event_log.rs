@@ -3,6 +3,8 @@
 
 mod tally;
 
+use std::collections::BTreeMap;
+
 use sqlx::Row as _;
 
 pub use tally::Tally;
@@ -82,4 +84,13 @@ pub async fn since(store: &Store, n: i64) -> Vec<Entry> {
     };
     connection.close().await;
     entries
+}
+
+/// The rows of the history of a file by their numbers: whose each is, and its text.
+pub async fn rows(store: &Store) -> BTreeMap<i64, String> {
+    let Connection::Sqlite(mut connection) = store.connect().await else { panic!("{store} numbers no rows") };
+    let sql = "SELECT rowid, instance_id || ' ' || execution_id || ' ' || event_id || ' ' || event_data FROM history";
+    let rows = sqlx::query(sql).fetch_all(&mut connection).await.expect("the history");
+    Connection::Sqlite(connection).close().await;
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }

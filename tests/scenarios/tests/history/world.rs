@@ -1,6 +1,6 @@
 //! A store, a runtime, an exporter, and the log of every event.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use duroxide::{
     Client,
@@ -15,8 +15,11 @@ use scenarios::{
     scrape::{PATIENCE, wait_for},
     series::Series,
     sidecar::{Program, Sidecar},
+<<<<<<< HEAD
     sql,
     store::{By, Postgres, Store},
+=======
+>>>>>>> wt-hist
     stores::{Fresh, Kind},
     truth::Truth,
     worker::Worker,
@@ -40,7 +43,7 @@ enum Working {
 }
 
 enum Watching {
-    Probe(Probe),
+    Probe(Box<Probe>),
     Sidecar(Sidecar),
 }
 
@@ -57,8 +60,8 @@ pub(crate) struct World {
     tally: Tally,
     /// The log up to here was seen by a poll.
     seen: i64,
-    /// The greatest number of a row of the history at the last poll. (SQLite)
-    greatest: i64,
+    /// The numbers of the history's rows at the last poll, and what was in them. (SQLite)
+    rows: BTreeMap<i64, String>,
     /// Begun instances.
     pub(crate) begun: Vec<String>,
 }
@@ -81,7 +84,7 @@ impl World {
             label,
             tally: Tally::new(label),
             seen: 0,
-            greatest: 0,
+            rows: BTreeMap::new(),
             begun: Vec::new(),
         };
         world.restart_exporter().await;
@@ -147,7 +150,9 @@ impl World {
         self.kill_exporter();
         let url = self.fresh.store.url();
         self.watching = Some(match self.run {
-            Run::Within => Watching::Probe(Probe::following(&url, self.state.path()).await.unwrap()),
+            Run::Within => {
+                Watching::Probe(Box::new(Probe::following(&url, self.state.path()).await.unwrap()))
+            }
             Run::Processes => {
                 let directory = self.state.path().to_str().unwrap();
                 let flags =
@@ -172,7 +177,7 @@ impl World {
             assert!(tokio::time::Instant::now() < deadline, "{what}: the store never stood still for a poll");
             let before = event_log::since(&self.fresh.store, self.seen).await;
             let exported = self.look().await;
-            let (missed, greatest) = self.missed().await;
+            let (missed, rows) = self.missed().await;
             let after = event_log::since(&self.fresh.store, self.seen).await;
             if before != after {
                 // What such a poll saw is in the log, too, and still there: nobody deletes meanwhile.
@@ -180,7 +185,7 @@ impl World {
                 continue;
             }
             self.tally.missed(missed);
-            self.greatest = greatest;
+            self.rows = rows;
             for Entry { instance, execution, data, .. } in before.iter().filter(|entry| entry.there) {
                 self.tally.count(instance, *execution, data);
             }
@@ -202,19 +207,20 @@ impl World {
     }
 
     /// Numbers above the greatest that the last poll saw, of which the rows are gone although there are greater ones; and
-    /// the greatest.
-    async fn missed(&self) -> (i64, i64) {
+    /// the rows. When nothing that was seen is there any more, numbers may have begun anew: then nothing is known.
+    async fn missed(&self) -> (i64, BTreeMap<i64, String>) {
         if self.fresh.store.is_postgres() {
-            return (0, 0);
+            return (0, BTreeMap::new());
         }
-        let greatest = self.number("SELECT COALESCE(MAX(rowid), 0) FROM history").await;
-        let there =
-            self.number(&format!("SELECT COUNT(*) FROM history WHERE rowid > {}", self.greatest)).await;
-        ((greatest - self.greatest).max(0) - there, greatest)
-    }
-
-    async fn number(&self, sql: &str) -> i64 {
-        sql::number(&self.fresh.store, sql).await
+        let rows = event_log::rows(&self.fresh.store).await;
+        let greatest = self.rows.keys().last().copied().unwrap_or(0);
+        let same = self.rows.iter().any(|(number, row)| rows.get(number) == Some(row));
+        if !same && !self.rows.is_empty() {
+            return (0, rows);
+        }
+        let last = rows.keys().last().copied().unwrap_or(0);
+        let there = rows.keys().filter(|number| **number > greatest).count();
+        ((last - greatest).max(0) - i64::try_from(there).unwrap(), rows)
     }
 
     /// Deletes instances as an application does; what of their events no poll saw is lost to the exporter.
