@@ -15,11 +15,8 @@ use scenarios::{
     scrape::{PATIENCE, wait_for},
     series::Series,
     sidecar::{Program, Sidecar},
-<<<<<<< HEAD
     sql,
     store::{By, Postgres, Store},
-=======
->>>>>>> wt-hist
     stores::{Fresh, Kind},
     truth::Truth,
     worker::Worker,
@@ -116,7 +113,8 @@ impl World {
                 // A runtime that was told while it started, or that takes over from a killed one, looks again after a
                 // minute only: longer than anybody waits here.
                 let now = recount::now_ms();
-                sql::execute(&self.fresh.store, &format!("SELECT pg_notify('{schema}_orch_work', '{now}')")).await;
+                sql::execute(&self.fresh.store, &format!("SELECT pg_notify('{schema}_orch_work', '{now}')"))
+                    .await;
             }
             Truth::read(&self.fresh.store).await.instance(id).map(|_| ())
         })
