@@ -93,6 +93,19 @@ impl Probe {
             self.poller.catch_up(Instant::now() + Duration::from_secs(60)).await;
             self.poller.poll().await;
         }
+        self.numbers()
+    }
+
+    /// Polls once, and leaves what is more than one step of the history.
+    ///
+    /// # Errors
+    /// What a person would read in the log when the poll failed.
+    pub async fn step(&mut self) -> Result<Numbers, String> {
+        self.poller.poll().await;
+        self.numbers()
+    }
+
+    fn numbers(&self) -> Result<Numbers, String> {
         if let Health::Down { message, .. } = self.reader.view().health {
             return Err(message.to_string());
         }

@@ -6,6 +6,9 @@
 mod exporter;
 #[cfg(unix)]
 mod history;
+/// Histories that are long, large, odd, held back or of another server.
+#[cfg(unix)]
+mod histories;
 /// Passwords, where they come from, and servers that are none.
 mod logins;
 /// Servers that end, stand still, refuse or are locked while they are polled.

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 
 use super::reader::Snapshot;
-use super::sql::{count, name_prefix, text};
+use super::sql::{count, millis, name_prefix, text};
 use crate::labels::InstanceStatus;
 use crate::labels::name::shorten;
 use crate::source::{ExecutionKey, InstanceCensus, InstanceCount};
@@ -53,4 +53,12 @@ async fn running(snapshot: &mut Snapshot) -> Result<Vec<ExecutionKey>, Failure> 
         running.push(ExecutionKey { instance_id, execution_id: count(&row, 1)? });
     }
     Ok(running)
+}
+
+/// How many instances there are, and when the newest of them was written, by the clock of the worker that did.
+pub(super) async fn total(snapshot: &mut Snapshot) -> Result<(u64, Option<i64>), Failure> {
+    let sql = format!("SELECT COUNT(*), {} FROM instances", millis("MAX(updated_at)"));
+    let connection = snapshot.allow().await?;
+    let row = sqlx::query(&sql).persistent(false).fetch_one(connection).await?;
+    Ok((count(&row, 0)?, row.try_get(1)?))
 }
