@@ -89,9 +89,12 @@ impl Probe {
             self.poller.recount_now();
         }
         self.poller.poll().await;
-        if self.poller.is_behind() {
-            self.poller.catch_up(Instant::now() + Duration::from_secs(60)).await;
-            self.poller.poll().await;
+        // Once level it may turn out that something is to be learnt first about what runs.
+        for _ in 0..2 {
+            if self.poller.is_behind() {
+                self.poller.catch_up(Instant::now() + Duration::from_secs(60)).await;
+                self.poller.poll().await;
+            }
         }
         self.numbers()
     }

@@ -229,7 +229,7 @@ async fn sweep_on(
     let mut chunks = Vec::new();
     let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
     let mut step = Step::new(Pieces::new(&mut collect));
-    let range = Range::Sweep(sweep.clone());
+    let range = Range::Sweep(cursor.from, sweep.clone());
     let (done, event) = step.read(snapshot, &instances, after, &range, horizon, &mut cursor).await?;
     sweep.instances += done as u64;
     sweep.events += step.pieces.events;

@@ -34,7 +34,8 @@ fn a_long_history_is_read_in_steps_and_then_from_its_end() {
     assert_eq!(counted(&poll(&mut probe)), (53_008.0, 5.0));
     // A turn that is more than a step by itself, of an instance in the middle.
     store.sql(&turn("instance_id in ('a', 'long', 'z')", 60_000, 89_999));
-    assert_eq!(counted(&block_on(probe.step()).unwrap()).0, 53_008.0 + 20_000.0);
+    let (some, _) = counted(&block_on(probe.step()).unwrap());
+    assert!((73_008.0..143_008.0).contains(&some), "{some}");
     assert_eq!(counted(&poll(&mut probe)), (53_008.0 + 90_000.0, 5.0));
     let next = r#"update orders.instances set current_execution_id = 2 where instance_id = 'long';
         insert into orders.executions values ('long', 2, 'Running', null, now(), null);
@@ -158,9 +159,8 @@ fn who_runs_for_long_elsewhere_holds_nothing_back() {
         }
     }
     let horizon = |state: &tempfile::TempDir| {
-        let file = std::fs::read_dir(state.path()).unwrap().map(|file| file.unwrap().path());
-        let text = file.filter(|file| file.extension().is_some_and(|end| end == "json"));
-        let text: String = text.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        let file = std::fs::read(state.path().join("probe.state")).unwrap();
+        let text = String::from_utf8_lossy(&file);
         let (_, from) = text.split_once(r#""from":"#).unwrap();
         from.split_once(',').unwrap().0.parse::<u64>().unwrap()
     };

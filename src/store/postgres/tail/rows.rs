@@ -39,8 +39,8 @@ const RECENT: i64 = 1_000;
 pub(super) enum Range {
     /// Of this transaction and all later ones.
     From(u64),
-    /// Those of a sweep: up to a horizon.
-    Sweep(Sweep),
+    /// Those of a sweep: of this transaction (or the first of all) and later ones, up to a horizon.
+    Sweep(Option<u64>, Sweep),
 }
 
 /// What a step has read so far.
@@ -120,7 +120,7 @@ impl<'a, 'b> Step<'a, 'b> {
         }
         let counts = match range {
             Range::From(_) => transaction < horizon.oldest || cursor.marks.add(transaction, mark),
-            Range::Sweep(_) => true,
+            Range::Sweep(..) => true,
         };
         self.left += u64::from(!counts);
         counts
@@ -190,8 +190,8 @@ fn statement(range: &Range, horizon: &Horizon, read_ms: i64) -> String {
             );
             (horizon.since("h", "created_at", *from, read_ms), recent)
         }
-        Range::Sweep(sweep) => (
-            sweep_condition(sweep, horizon, read_ms),
+        Range::Sweep(from, sweep) => (
+            sweep_condition(*from, sweep, horizon, read_ms),
             "CROSS JOIN (SELECT NULL::int8 AS execution_id, NULL::int8 AS event_id) AS old".to_owned(),
         ),
     };
@@ -213,8 +213,11 @@ fn statement(range: &Range, horizon: &Horizon, read_ms: i64) -> String {
     )
 }
 
-fn sweep_condition(sweep: &Sweep, horizon: &Horizon, read_ms: i64) -> String {
+fn sweep_condition(from: Option<u64>, sweep: &Sweep, horizon: &Horizon, read_ms: i64) -> String {
     let mut condition = horizon.before("h", "created_at", sweep.to, read_ms);
+    if let Some(from) = from {
+        condition += &format!(" AND {}", horizon.since("h", "created_at", from, read_ms));
+    }
     if let Some(since_ms) = sweep.since_ms {
         condition += &format!(" AND h.created_at > {}", literal(since_ms));
     }
