@@ -40,7 +40,7 @@ use super::sql::millis;
 use crate::source::{Batch, Chunk, ExecutionKey, Position, Start, Take};
 use crate::store::database::failure::Failure;
 use crate::store::database::pieces::Pieces;
-use horizon::Horizon;
+use horizon::{Horizon, Origin};
 use marks::Marks;
 use position::{Cursor, Place, Sweep};
 use rows::{Range, Step};
@@ -70,12 +70,15 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
     let mut horizon = Horizon::read(snapshot).await?;
     let now_ms = snapshot.moment.clock_ms;
     let identity = snapshot.schema.identity.clone();
+    let origin = Origin::read(snapshot).await?;
+    let standby = snapshot.moment.replication.is_some();
     let fresh = |from, sweep| Cursor {
         from,
         marks: Marks::default(),
         sweep,
         read_ms: now_ms,
         identity: identity.clone(),
+        origin: origin.clone(),
     };
     let (cursor, lost) = match start {
         Start::Now => return now(snapshot, fresh(Some(horizon.oldest), None), &horizon).await,
@@ -85,7 +88,7 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
         }
         Start::After(position) => {
             let cursor = Cursor::of(position)?;
-            match cursor.trouble(&horizon, identity.as_deref(), snapshot.moment.replication.is_some()) {
+            match cursor.trouble(&horizon, identity.as_deref(), &origin, standby) {
                 None => {
                     // What was decided once is. A standby may be behind the server that was read before; and of a
                     // transaction that has just ended is not known any more that it was of another database.
@@ -224,6 +227,10 @@ async fn sweep_on(
     horizon: &Horizon,
 ) -> Result<Batch, Failure> {
     let began = cursor.position();
+    if horizon.oldest < sweep.to {
+        // A standby that is behind the server where this began: not everything is to be seen.
+        return Ok(batch(Vec::new(), began.clone(), began, sweep.backlog()));
+    }
     let (instances, after, more) =
         rows::next_instances(snapshot, &cursor, &sweep, horizon, STEP_INSTANCES).await?;
     let mut chunks = Vec::new();

@@ -197,6 +197,28 @@ fn another_store_is_followed_from_the_last_moment_on() {
 }
 
 #[test]
+fn a_restored_dump_is_not_counted_again() {
+    let store = Store::new(Server::shared());
+    let state = tempfile::tempdir().unwrap();
+    store.sql(&instance("long", 2_000));
+    let mut probe = open(&store.url(), state.path());
+    assert_eq!(counted(&poll(&mut probe)), (2_005.0, 3.0));
+    sleep(Duration::from_millis(50));
+    let restore: String = ["instances", "executions", "history"]
+        .map(|table| {
+            format!(
+                "alter table orders.{table} rename to old_{table};
+                 create table orders.{table} (like orders.old_{table} including all);
+                 insert into orders.{table} select * from orders.old_{table};"
+            )
+        })
+        .concat();
+    store.sql(&format!("begin; {restore} {} {} commit;", store.grants(), instance("newer", 0)));
+    assert_eq!(counted(&poll(&mut probe)), (2_006.0, 4.0));
+    assert_eq!(counted(&poll(&mut probe)), (2_006.0, 4.0));
+}
+
+#[test]
 fn a_server_that_was_set_back_is_followed_by_time() {
     let primary = Server::start();
     let store = Store::new(&primary);

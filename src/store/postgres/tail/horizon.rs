@@ -1,7 +1,8 @@
-//! The transactions of a snapshot, and which rows are of which.
+//! The transactions of a snapshot, which rows are of which, and whose transactions these are.
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
 use super::super::reader::Snapshot;
@@ -16,6 +17,38 @@ const ROUND: u64 = 1 << 32;
 
 /// A row this much older than the last read was not written since: no server uses up all numbers in that time.
 const LONG_AGO_MS: i64 = 86_400_000;
+
+/// What transactions' numbers belong to. A standby and its primary have it in common; a restored dump has another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// Of the table.
+    history: i64,
+    /// Of the server, where one may ask.
+    server: Option<i64>,
+}
+
+impl Origin {
+    pub(super) async fn read(snapshot: &mut Snapshot) -> Result<Self, Failure> {
+        let row = sqlx::query(
+            "SELECT 'history'::regclass::oid::int8, has_function_privilege('pg_control_system()', 'EXECUTE')",
+        )
+        .persistent(false)
+        .fetch_one(snapshot.connection())
+        .await?;
+        let server = if row.try_get(1)? {
+            let server = sqlx::query_scalar("SELECT system_identifier FROM pg_control_system()");
+            Some(server.persistent(false).fetch_one(snapshot.connection()).await?)
+        } else {
+            None
+        };
+        Ok(Self { history: row.try_get(0)?, server })
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let same_server = self.server.is_none() || other.server.is_none() || self.server == other.server;
+        self.history == other.history && same_server
+    }
+}
 
 /// What has been decided, and what has not begun.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::horizon::Horizon;
+use super::horizon::{Horizon, Origin};
 use super::marks::Marks;
 use crate::labels::FailureReason;
 use crate::source::Position;
@@ -24,6 +24,7 @@ pub(super) struct Cursor {
     pub(super) read_ms: i64,
     /// Of the store.
     pub(super) identity: Option<String>,
+    pub(super) origin: Origin,
 }
 
 /// The range from [`Cursor::from`] to a later transaction, read instance by instance.
@@ -65,17 +66,24 @@ impl Cursor {
     }
 
     /// Why it means nothing here. A standby may be behind the server that was read before.
-    pub(super) fn trouble(&self, horizon: &Horizon, identity: Option<&str>, standby: bool) -> Option<String> {
+    pub(super) fn trouble(
+        &self,
+        horizon: &Horizon,
+        identity: Option<&str>,
+        origin: &Origin,
+        standby: bool,
+    ) -> Option<String> {
         let sweep = self.sweep.as_ref().map(|sweep| sweep.to);
         let mut places = self.from.into_iter().chain(sweep).chain(self.marks.last());
         let in_reach = places.all(|at| (standby || at <= horizon.next) && horizon.next.abs_diff(at) < HALF);
-        let other = self.identity.is_some() && identity.is_some() && self.identity.as_deref() != identity;
-        let why = match (in_reach, other) {
-            (true, false) => return None,
-            (_, true) => "another store has taken its place",
-            (false, false) => {
-                "the server was set back to an earlier moment, or counting stood still for too long"
-            }
+        let why = if self.identity.is_some() && identity.is_some() && self.identity.as_deref() != identity {
+            "another store has taken its place"
+        } else if !self.origin.is(origin) {
+            "its tables were made anew, as when a dump is restored"
+        } else if !in_reach {
+            "the server was set back to an earlier moment, or counting stood still for too long"
+        } else {
+            return None;
         };
         Some(format!(
             "what was counted last cannot be found again: {why}; counting goes on with what was written since"
