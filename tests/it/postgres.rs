@@ -4,11 +4,11 @@
 
 /// The exporter's program, asked once or serving.
 mod exporter;
-#[cfg(unix)]
-mod history;
 /// Histories that are long, large, odd, held back or of another server.
 #[cfg(unix)]
 mod histories;
+#[cfg(unix)]
+mod history;
 /// Passwords, where they come from, and servers that are none.
 mod logins;
 /// Servers that end, stand still, refuse or are locked while they are polled.

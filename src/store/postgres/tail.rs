@@ -42,7 +42,7 @@ use crate::store::database::failure::Failure;
 use crate::store::database::pieces::Pieces;
 use horizon::{Horizon, Origin};
 use marks::Marks;
-use position::{Cursor, Place, Sweep};
+use position::{Cursor, Place, Resumed, Sweep};
 use rows::{Range, Step};
 
 /// A step ends after so many instances.
@@ -75,6 +75,7 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
     let fresh = |from, sweep| Cursor {
         from,
         marks: Marks::default(),
+        resumed: None,
         sweep,
         read_ms: now_ms,
         identity: identity.clone(),
@@ -98,8 +99,8 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
                 Some(why) => {
                     let (total, _) = instances::total(snapshot).await?;
                     let sweep = Sweep::to(horizon.oldest, now_ms, total);
-                    let since = Sweep { since_ms: Some(cursor.read_ms), ..sweep };
-                    (fresh(None, Some(since)), Some(why))
+                    let resumed = Some(Resumed { since_ms: cursor.read_ms, until: horizon.next });
+                    (Cursor { resumed, ..fresh(None, Some(sweep)) }, Some(why))
                 }
             }
         }
@@ -196,8 +197,7 @@ async fn follow(
     let mut chunks = Vec::new();
     let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
     let mut step = Step::new(Pieces::new(&mut collect));
-    let (done, event) =
-        step.read(snapshot, &new, None, &Range::From(from), horizon, &mut cursor).await?;
+    let (done, event) = step.read(snapshot, &new, None, Range::From(from), horizon, &mut cursor).await?;
     let waiting = step.left;
     step.pieces.finish();
     let left = (new.len() - done) as u64;
@@ -236,8 +236,8 @@ async fn sweep_on(
     let mut chunks = Vec::new();
     let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
     let mut step = Step::new(Pieces::new(&mut collect));
-    let range = Range::Sweep(cursor.from, sweep.clone());
-    let (done, event) = step.read(snapshot, &instances, after, &range, horizon, &mut cursor).await?;
+    let range = Range::Sweep { from: cursor.from, to: sweep.to };
+    let (done, event) = step.read(snapshot, &instances, after, range, horizon, &mut cursor).await?;
     sweep.instances += done as u64;
     sweep.events += step.pieces.events;
     step.pieces.finish();

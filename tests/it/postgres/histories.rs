@@ -62,7 +62,12 @@ fn long_texts_are_read_as_any_other() {
             )
         })
         .collect();
-    store.sql(&format!("begin; {} {} {} commit;", instance("large", 0), rows.join("\n"), instance("small", 1)));
+    store.sql(&format!(
+        "begin; {} {} {} commit;",
+        instance("large", 0),
+        rows.join("\n"),
+        instance("small", 1)
+    ));
     for look in ["first", "second"] {
         let numbers = poll(&mut probe);
         let kinds = [events(&numbers, "ActivityScheduled"), events(&numbers, "undecodable")];
@@ -136,7 +141,12 @@ fn who_runs_for_long_elsewhere_holds_nothing_back() {
     let standby = primary.standby();
     let other = primary.create_database();
     let url = primary.url(&other);
-    spawn(move || cluster::psql(&url, "create table t (x int); begin; insert into t values (1); select pg_sleep(600), 'elsewhere';"));
+    spawn(move || {
+        cluster::psql(
+            &url,
+            "create table t (x int); begin; insert into t values (1); select pg_sleep(600), 'elsewhere';",
+        )
+    });
     primary.wait_for("postgres", "select count(*) from pg_stat_activity where backend_xid is not null and query like '%elsewhere%' and pid <> pg_backend_pid()", "1");
     let on_standby = store.url().replace(&format!(":{}/", primary.port()), &format!(":{}/", standby.port()));
     let states = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
@@ -146,8 +156,14 @@ fn who_runs_for_long_elsewhere_holds_nothing_back() {
         // Each of them a transaction.
         store.sql(&format!(
             "do $$ begin for n in 1..600 loop {} commit; end loop; end $$;",
-            turn("instance_id = 'busy'", 2, 2).replace("generate_series(2, 2)", &format!("generate_series({round} * 600 + n + 1, {round} * 600 + n + 1)"))
-                .replace(" n where", " m where").replace("1, n, 'Event'", "1, m, 'Event'").replace("n, instance_id)", "m, instance_id)"),
+            turn("instance_id = 'busy'", 2, 2)
+                .replace(
+                    "generate_series(2, 2)",
+                    &format!("generate_series({round} * 600 + n + 1, {round} * 600 + n + 1)")
+                )
+                .replace(" n where", " m where")
+                .replace("1, n, 'Event'", "1, m, 'Event'")
+                .replace("n, instance_id)", "m, instance_id)"),
         ));
         store.sql(&instance(&format!("i-{round}"), 0));
         standby.caught_up_with(&primary);

@@ -18,6 +18,8 @@ pub(super) struct Cursor {
     pub(super) from: Option<u64>,
     /// What transactions at or above it wrote and was counted nevertheless.
     pub(super) marks: Marks,
+    /// After a position was lost: what is by time.
+    pub(super) resumed: Option<Resumed>,
     /// A range that is being read in steps.
     pub(super) sweep: Option<Sweep>,
     /// When [`Self::from`] was the horizon, by the database's clock.
@@ -35,14 +37,19 @@ pub(super) struct Sweep {
     pub(super) began_ms: i64,
     /// What was read last; `None` before the first.
     pub(super) after: Option<Place>,
-    /// Only what was written after this moment.
-    pub(super) since_ms: Option<i64>,
     /// Few of the instances are in the range.
     pub(super) sparse: bool,
     /// How many there are to read, about, and how much was read so far.
     pub(super) total: u64,
     pub(super) instances: u64,
     pub(super) events: u64,
+}
+
+/// What transactions before `until` wrote counts by time: all up to this moment was counted, by another position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Resumed {
+    pub(super) since_ms: i64,
+    pub(super) until: u64,
 }
 
 /// An instance that was read, or a part of it.
@@ -95,22 +102,14 @@ impl Cursor {
         self.from = Some(to);
         self.read_ms = ms;
         self.sweep = None;
+        self.resumed = self.resumed.filter(|resumed| to < resumed.until);
         self.marks.settle(to);
     }
 }
 
 impl Sweep {
     pub(super) fn to(to: u64, began_ms: i64, total: u64) -> Self {
-        Self {
-            to,
-            began_ms,
-            after: None,
-            since_ms: None,
-            sparse: false,
-            total,
-            instances: 0,
-            events: 0,
-        }
+        Self { to, began_ms, after: None, sparse: false, total, instances: 0, events: 0 }
     }
 
     /// How many events are left, if instances have about as many each.

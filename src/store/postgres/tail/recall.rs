@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::super::reader::Snapshot;
 use super::horizon::{Horizon, literal};
-use super::position::Cursor;
+use super::position::{Cursor, Resumed};
 use super::rows::mark;
 use crate::source::ExecutionKey;
 use crate::store::database::failure::Failure;
@@ -65,11 +65,12 @@ fn counted(cursor: &Cursor, horizon: &Horizon) -> String {
     let below = cursor.from.map_or_else(|| "false".to_owned(), before);
     let passed = "(h.instance_id < $3::text \
                    OR (h.instance_id = $3::text AND (h.execution_id, h.event_id) <= ($4::int8, $5::int8)))";
-    let Some(sweep) = &cursor.sweep else { return format!("({below} OR ({passed} AND false))") };
-    let in_range = before(sweep.to);
-    let earlier = match sweep.since_ms {
-        Some(since_ms) => format!("h.created_at <= {}", literal(since_ms)),
+    let sweep = cursor.sweep.as_ref().map_or_else(|| "false".to_owned(), |sweep| before(sweep.to));
+    let earlier = match cursor.resumed {
+        Some(Resumed { since_ms, until }) => {
+            format!("({} AND h.created_at <= {})", before(until), literal(since_ms))
+        }
         None => "false".to_owned(),
     };
-    format!("({below} OR ({in_range} AND ({passed} OR {earlier})))")
+    format!("({below} OR {earlier} OR ({sweep} AND {passed}))")
 }

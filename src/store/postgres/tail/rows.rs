@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
 use super::horizon::{Horizon, literal};
-use super::position::{Cursor, Sweep};
+use super::position::{Cursor, Resumed, Sweep};
 use crate::store::database::failure::Failure;
 use crate::store::database::fingerprint::fingerprint;
 use crate::store::database::pieces::Pieces;
@@ -35,12 +35,12 @@ const TOO_LONG: usize = 16 << 20;
 const RECENT: i64 = 1_000;
 
 /// Which rows are new.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Range {
     /// Of this transaction and all later ones.
     From(u64),
-    /// Those of a sweep: of this transaction (or the first of all) and later ones, up to a horizon.
-    Sweep(Option<u64>, Sweep),
+    /// Those of a sweep: of one transaction (or the first of all) and later ones, up to a horizon.
+    Sweep { from: Option<u64>, to: u64 },
 }
 
 /// What a step has read so far.
@@ -80,14 +80,14 @@ impl<'a, 'b> Step<'a, 'b> {
         snapshot: &mut Snapshot,
         instances: &[String],
         mut after: Option<(i64, i64)>,
-        range: &Range,
+        range: Range,
         horizon: &Horizon,
         cursor: &mut Cursor,
     ) -> Result<(usize, Option<(i64, i64)>), Failure> {
         let mut done = 0;
         while let Some(rest) = instances.get(done..).filter(|rest| !rest.is_empty() && !self.is_full()) {
             let some = rest.get(..INSTANCES).unwrap_or(rest);
-            let (mut rows, more) = page(snapshot, some, after, range, horizon, cursor.read_ms).await?;
+            let (mut rows, more) = page(snapshot, some, after, range, horizon, cursor).await?;
             // The last one may have more.
             let last = rows.last().filter(|_| more);
             let (through, next) =
@@ -108,7 +108,7 @@ impl<'a, 'b> Step<'a, 'b> {
         &mut self,
         row: &Row,
         instances: &[String],
-        range: &Range,
+        range: Range,
         horizon: &Horizon,
         cursor: &mut Cursor,
     ) -> bool {
@@ -120,7 +120,7 @@ impl<'a, 'b> Step<'a, 'b> {
         }
         let counts = match range {
             Range::From(_) => transaction < horizon.oldest || cursor.marks.add(transaction, mark),
-            Range::Sweep(..) => true,
+            Range::Sweep { .. } => true,
         };
         self.left += u64::from(!counts);
         counts
@@ -132,11 +132,11 @@ async fn page(
     snapshot: &mut Snapshot,
     instances: &[String],
     after: Option<(i64, i64)>,
-    range: &Range,
+    range: Range,
     horizon: &Horizon,
-    read_ms: i64,
+    cursor: &Cursor,
 ) -> Result<(Vec<Row>, bool), Failure> {
-    let sql = statement(range, horizon, read_ms);
+    let sql = statement(range, horizon, cursor);
     let (execution, event) = after.unzip();
     let connection = snapshot.allow().await?;
     let mut found =
@@ -179,22 +179,28 @@ impl Row {
 }
 
 /// `$1`: instances, in order; `$2`, `$3`: up to which execution and event the first was read.
-fn statement(range: &Range, horizon: &Horizon, read_ms: i64) -> String {
-    let (condition, recent) = match range {
+fn statement(range: Range, horizon: &Horizon, cursor: &Cursor) -> String {
+    let new = |of, from| horizon.since(of, "created_at", from, cursor.read_ms);
+    let (mut condition, recent) = match range {
         Range::From(from) => {
             let recent = format!(
                 "LEFT JOIN LATERAL ( \
                    SELECT p.execution_id, p.event_id, {new} AS new FROM history p WHERE p.instance_id = c.id \
                    ORDER BY p.execution_id DESC, p.event_id DESC OFFSET {RECENT} LIMIT 1) AS old ON NOT old.new",
-                new = horizon.since("p", "created_at", *from, read_ms),
+                new = new("p", from),
             );
-            (horizon.since("h", "created_at", *from, read_ms), recent)
+            (new("h", from), recent)
         }
-        Range::Sweep(from, sweep) => (
-            sweep_condition(*from, sweep, horizon, read_ms),
-            "CROSS JOIN (SELECT NULL::int8 AS execution_id, NULL::int8 AS event_id) AS old".to_owned(),
-        ),
+        Range::Sweep { from, to } => {
+            let earlier = horizon.before("h", "created_at", to, cursor.read_ms);
+            let from = from.map_or_else(|| "true".to_owned(), |from| new("h", from));
+            let none = "CROSS JOIN (SELECT NULL::int8 AS execution_id, NULL::int8 AS event_id) AS old";
+            (format!("{earlier} AND {from}"), none.to_owned())
+        }
     };
+    if let Some(Resumed { since_ms, .. }) = cursor.resumed {
+        condition += &format!(" AND h.created_at > {}", literal(since_ms));
+    }
     // Inside there is an order and a limit: so the condition cannot lead the database away from the primary key, and no
     // history is read further than the page goes.
     format!(
@@ -211,17 +217,6 @@ fn statement(range: &Range, horizon: &Horizon, read_ms: i64) -> String {
          ORDER BY c.n, h.execution_id, h.event_id LIMIT {PAGE}",
         first = "(-9223372036854775808)::int8",
     )
-}
-
-fn sweep_condition(from: Option<u64>, sweep: &Sweep, horizon: &Horizon, read_ms: i64) -> String {
-    let mut condition = horizon.before("h", "created_at", sweep.to, read_ms);
-    if let Some(from) = from {
-        condition += &format!(" AND {}", horizon.since("h", "created_at", from, read_ms));
-    }
-    if let Some(since_ms) = sweep.since_ms {
-        condition += &format!(" AND h.created_at > {}", literal(since_ms));
-    }
-    condition
 }
 
 /// Reads the texts that the page left out, those of about a step's size at once.
@@ -276,7 +271,7 @@ pub(super) async fn next_instances(
         Some(from) => horizon.since("i", "updated_at", from, cursor.read_ms),
         None => "true".to_owned(),
     };
-    if let Some(since_ms) = sweep.since_ms {
+    if let Some(Resumed { since_ms, .. }) = cursor.resumed {
         // Workers' clocks may go differently: a day is more than they do.
         condition += &format!(" AND i.updated_at > {} - interval '1 day'", literal(since_ms));
     }
