@@ -68,15 +68,13 @@ impl Known {
         Ok(Reading { census, history })
     }
 
-    /// How many instances there are, when that was not found out just before. It also tells when the newest was written;
-    /// in between, the history's steps do.
+    /// How many instances there are, when that was not found out just before.
     async fn total(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Option<u64>, Failure> {
         let began = Instant::now();
         if !request.recount && request.history.is_some() && self.total_at.is_some_and(|at| began < at) {
             return Ok(None);
         }
-        let (total, newest_ms) = instances::total(snapshot).await?;
-        self.newest_ms = newest_ms;
+        let total = instances::total(snapshot).await?;
         let pause = if total > QUICKLY_COUNTED { began.elapsed() * TOTAL_PAUSE } else { Duration::ZERO };
         self.total_at = Some(Instant::now() + pause.min(LONGEST_TOTAL_PAUSE));
         Ok(Some(total))
@@ -87,6 +85,10 @@ impl Known {
         let mut counted = queues::census(snapshot, &mut self.items, &self.sequences).await?;
         let instances = if request.recount { Some(instances::census(snapshot).await?) } else { None };
         let total_instances = self.total(snapshot, request).await?;
+        if request.recount || request.history.is_none() || self.newest_ms.is_none() {
+            // In between, the steps of the history tell.
+            self.newest_ms = instances::newest(snapshot).await?;
+        }
         let newest = self.newest_ms.max(queues::newest_lease(snapshot).await?);
         let schema = snapshot.schema.clone();
         let sizes = queues::sizes(snapshot, &schema).await?;

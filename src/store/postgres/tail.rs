@@ -23,8 +23,9 @@
 //! What cannot be known: an instance, or an execution, that was written and deleted between two reads leaves no trace; so
 //! nothing is ever told as missed. Nor does a server that was set back to an earlier moment and has since used as many
 //! transactions as before (a failover to a standby that was behind is the same): what was written from there on up to the
-//! old number is not counted. A server that was set back and has not is noticed, and counting goes on by time, by the
-//! clocks of the workers: rows from around that moment may count twice or never.
+//! old number is not counted. A server that was set back and has not, tables that were made anew, and another store are
+//! noticed, and counting goes on by time, by the clocks of the workers: rows from around that moment may count twice or
+//! never.
 
 mod horizon;
 mod marks;
@@ -84,7 +85,7 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
     let (cursor, lost) = match start {
         Start::Now => return now(snapshot, fresh(Some(horizon.oldest), None), &horizon).await,
         Start::Beginning => {
-            let (total, _) = instances::total(snapshot).await?;
+            let total = instances::total(snapshot).await?;
             (fresh(None, Some(Sweep::to(horizon.oldest, now_ms, total))), None)
         }
         Start::After(position) => {
@@ -97,7 +98,7 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
                     (cursor, None)
                 }
                 Some(why) => {
-                    let (total, _) = instances::total(snapshot).await?;
+                    let total = instances::total(snapshot).await?;
                     let sweep = Sweep::to(horizon.oldest, now_ms, total);
                     let resumed = Some(Resumed { since_ms: cursor.read_ms, until: horizon.next });
                     (Cursor { resumed, ..fresh(None, Some(sweep)) }, Some(why))
@@ -188,7 +189,7 @@ async fn follow(
     let limit = if sweepable { LISTED + 1 } else { i64::MAX };
     let Changed { ids, transactions, newest_ms } = changed(snapshot, from, &cursor, horizon, limit).await?;
     if sweepable && i64::try_from(ids.len()).unwrap_or(i64::MAX) > LISTED {
-        let (total, newest_ms) = instances::total(snapshot).await?;
+        let total = instances::total(snapshot).await?;
         let sweep = Sweep::to(horizon.oldest, now_ms, total);
         return Ok((sweep_on(snapshot, cursor, sweep, horizon).await?, newest_ms));
     }
