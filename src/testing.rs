@@ -89,10 +89,26 @@ impl Probe {
             self.poller.recount_now();
         }
         self.poller.poll().await;
-        if self.poller.is_behind() {
-            self.poller.catch_up(Instant::now() + Duration::from_secs(60)).await;
-            self.poller.poll().await;
+        // Once level it may turn out that something is to be learnt first about what runs.
+        for _ in 0..2 {
+            if self.poller.is_behind() {
+                self.poller.catch_up(Instant::now() + Duration::from_secs(60)).await;
+                self.poller.poll().await;
+            }
         }
+        self.numbers()
+    }
+
+    /// Polls once, and leaves what is more than one step of the history.
+    ///
+    /// # Errors
+    /// What a person would read in the log when the poll failed.
+    pub async fn step(&mut self) -> Result<Numbers, String> {
+        self.poller.poll().await;
+        self.numbers()
+    }
+
+    fn numbers(&self) -> Result<Numbers, String> {
         if let Health::Down { message, .. } = self.reader.view().health {
             return Err(message.to_string());
         }

@@ -4,6 +4,9 @@
 
 /// The exporter's program, asked once or serving.
 mod exporter;
+/// Histories that are long, large, odd, held back or of another server.
+#[cfg(unix)]
+mod histories;
 #[cfg(unix)]
 mod history;
 /// Passwords, where they come from, and servers that are none.

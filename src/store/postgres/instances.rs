@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 
 use super::reader::Snapshot;
-use super::sql::{count, name_prefix, text};
+use super::sql::{count, millis, name_prefix, text};
 use crate::labels::InstanceStatus;
 use crate::labels::name::shorten;
 use crate::source::{ExecutionKey, InstanceCensus, InstanceCount};
@@ -53,4 +53,19 @@ async fn running(snapshot: &mut Snapshot) -> Result<Vec<ExecutionKey>, Failure> 
         running.push(ExecutionKey { instance_id, execution_id: count(&row, 1)? });
     }
     Ok(running)
+}
+
+/// How many instances there are.
+pub(super) async fn total(snapshot: &mut Snapshot) -> Result<u64, Failure> {
+    let connection = snapshot.allow().await?;
+    let row = sqlx::query("SELECT COUNT(*) FROM instances").persistent(false).fetch_one(connection).await?;
+    Ok(count(&row, 0)?)
+}
+
+/// When the newest of them was written, by the clock of the worker that did. Twice as dear as counting them: the column is
+/// behind others.
+pub(super) async fn newest(snapshot: &mut Snapshot) -> Result<Option<i64>, Failure> {
+    let sql = format!("SELECT {} FROM instances", millis("MAX(updated_at)"));
+    let connection = snapshot.allow().await?;
+    Ok(sqlx::query_scalar(&sql).persistent(false).fetch_one(connection).await?)
 }

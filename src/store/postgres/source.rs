@@ -1,11 +1,10 @@
 //! A Postgres store as a [`Source`]: one census a poll.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::items::QueueItems;
 use super::queues::Sequences;
 use super::reader::{Reader, Snapshot};
-use super::tail::Look;
 use super::{instances, notes, queues, tail};
 use crate::labels::Clock;
 use crate::source::{
@@ -30,7 +29,19 @@ struct Known {
     /// The greatest totals that were told, for as long as the sequences go on: what an enqueueing transaction that takes
     /// longer than from poll to poll is about to add was taken for gone, and is not taken back.
     dequeued: [Option<u64>; 3],
+    /// When the newest instance was written, as far as was seen.
+    newest_ms: Option<i64>,
+    /// When the instances may be counted next.
+    total_at: Option<Instant>,
 }
+
+/// Counting all instances is part of every poll as long as they are no more than these.
+const QUICKLY_COUNTED: u64 = 100_000;
+
+/// Otherwise it is followed by a pause this many times as long, a minute at most: that some were deleted may be noticed so
+/// much later.
+const TOTAL_PAUSE: u32 = 300;
+const LONGEST_TOTAL_PAUSE: Duration = Duration::from_secs(60);
 
 impl PostgresSource {
     pub(super) fn new(url: PostgresUrl) -> Self {
@@ -40,34 +51,45 @@ impl PostgresSource {
 
 impl Known {
     async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, Failure> {
-        let (history, look) = match request.history {
+        if snapshot.fresh {
+            // Perhaps another store.
+            (self.newest_ms, self.total_at) = (None, None);
+        }
+        let history = match request.history {
             Some(start) => {
-                let (batch, look) = tail::step(snapshot, start).await?;
-                (Some(batch), Some(look))
+                let (batch, newest_ms) = tail::step(snapshot, start).await?;
+                // What the step saw of the instances.
+                self.newest_ms = self.newest_ms.max(newest_ms);
+                Some(batch)
             }
-            None => (None, None),
+            None => None,
         };
-        let census = match (request.census, look) {
-            (false, _) => None,
-            (true, Some(look)) => Some(self.census(snapshot, request.recount, look).await?),
-            (true, None) => {
-                let look = tail::look(snapshot, None).await?;
-                Some(self.census(snapshot, request.recount, look).await?)
-            }
-        };
+        let census = if request.census { Some(self.census(snapshot, request).await?) } else { None };
         Ok(Reading { census, history })
     }
 
-    async fn census(
-        &mut self,
-        snapshot: &mut Snapshot,
-        recount: bool,
-        look: Look,
-    ) -> Result<Census, Failure> {
+    /// How many instances there are, when that was not found out just before.
+    async fn total(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Option<u64>, Failure> {
+        let began = Instant::now();
+        if !request.recount && request.history.is_some() && self.total_at.is_some_and(|at| began < at) {
+            return Ok(None);
+        }
+        let total = instances::total(snapshot).await?;
+        let pause = if total > QUICKLY_COUNTED { began.elapsed() * TOTAL_PAUSE } else { Duration::ZERO };
+        self.total_at = Some(Instant::now() + pause.min(LONGEST_TOTAL_PAUSE));
+        Ok(Some(total))
+    }
+
+    async fn census(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Census, Failure> {
         self.items.settle(&snapshot.schema, snapshot.fresh);
         let mut counted = queues::census(snapshot, &mut self.items, &self.sequences).await?;
-        let instances = if recount { Some(instances::census(snapshot).await?) } else { None };
-        let newest = look.newest_ms.max(queues::newest_lease(snapshot).await?);
+        let instances = if request.recount { Some(instances::census(snapshot).await?) } else { None };
+        let total_instances = self.total(snapshot, request).await?;
+        if request.recount || request.history.is_none() || self.newest_ms.is_none() {
+            // In between, the steps of the history tell.
+            self.newest_ms = instances::newest(snapshot).await?;
+        }
+        let newest = self.newest_ms.max(queues::newest_lease(snapshot).await?);
         let schema = snapshot.schema.clone();
         let sizes = queues::sizes(snapshot, &schema).await?;
         self.sequences = counted.sequences;
@@ -95,7 +117,7 @@ impl Known {
             identity: schema.identity,
             queues: Some(counted.census),
             waiting: Some(counted.waiting),
-            total_instances: Some(look.total),
+            total_instances,
             instances,
         })
     }

@@ -2,122 +2,116 @@
 //!
 //! Nothing in a history is numbered in the order of commits, and the times in it are those of workers' clocks, taken before
 //! the commit. What orders it is the number of the transaction that wrote a row (`xmin`): below the oldest transaction that
-//! still runs, everything has been decided. So a position is that horizon, and marks of the rows above it that were already
-//! to be seen (a standby does not tell which transactions run; it tells the horizon). A row counts when its transaction is
-//! at or above the horizon before, and it is not marked. No clock takes part.
+//! still runs, everything has been decided. So a position is that horizon, and marks of what above it was already to be
+//! seen (a standby does not tell which transactions run; it tells the horizon). A row counts when its transaction is at or
+//! above the horizon before, and it is not marked. No clock takes part.
 //!
 //! Which histories changed is told by `instances`, whose row every ack of a turn writes anew: one look at that table, then
 //! the rows of those histories by their primary key. Where many changed, as after a time away, it goes on by instance in
-//! steps, each a short transaction.
+//! steps, each a short transaction. When no transaction has written anything since, there is nothing to look at.
 //!
-//! What cannot be known: an instance, or an execution, that was written and deleted between two reads leaves no trace. Nor
-//! does a server that was set back to an earlier moment and has since used as many transactions as before: what was written
-//! from there on is not counted. A server that was set back and has not is noticed, and counting goes on by time.
+//! Everything visible of a transaction becomes visible at once. So a read that went to its end marks whole transactions,
+//! not rows, and an instance whose row is of such a transaction has nothing new: while a transaction runs for hours and
+//! holds the horizon back, marks are one a turn and looks stay cheap. On a primary one of another database holds nothing
+//! back, for it has no part in this store. `marks` says where memory ends; what is beyond waits and is told as backlog.
+//!
+//! Two things are taken from how the framework writes. The turns of an instance follow each other under its lock, so that
+//! later events are those of later transactions: of long histories only the end is looked at, and a sweep that stops at a
+//! horizon leaves no gap. And a row that was written a whole round of 2³² transactions ago has a number that comes again:
+//! on servers that are through one round, a row also has to be younger than a day before the last read.
+//!
+//! What cannot be known: an instance, or an execution, that was written and deleted between two reads leaves no trace; so
+//! nothing is ever told as missed. Nor does a server that was set back to an earlier moment and has since used as many
+//! transactions as before (a failover to a standby that was behind is the same): what was written from there on up to the
+//! old number is not counted. A server that was set back and has not, tables that were made anew, and another store are
+//! noticed, and counting goes on by time, by the clocks of the workers: rows from around that moment may count twice or
+//! never.
 
+mod horizon;
+mod marks;
 mod position;
+mod recall;
 mod rows;
-
-use std::collections::BTreeSet;
 
 use sqlx::Row;
 
+use super::instances;
 use super::reader::Snapshot;
-use super::sql::{count, millis};
+use super::sql::millis;
 use crate::source::{Batch, Chunk, ExecutionKey, Position, Start, Take};
 use crate::store::database::failure::Failure;
 use crate::store::database::pieces::Pieces;
-use position::{Cursor, Sweep};
-use rows::Range;
+use horizon::{Horizon, Origin};
+use marks::Marks;
+use position::{Cursor, Place, Resumed, Sweep};
+use rows::{Range, Step};
 
-/// A step ends after so many instances, events or bytes.
+/// A step ends after so many instances.
 const STEP_INSTANCES: i64 = 5_000;
-const STEP_EVENTS: u64 = 20_000;
-const STEP_BYTES: usize = 8 << 20;
 
-/// Instances whose events one statement reads.
-const INSTANCES: usize = 250;
+/// More changed instances than these are not listed at once.
+const LISTED: i64 = 100_000;
 
-/// A position older than this is followed by instance, for many may have changed.
-const FRESH_MS: i64 = 120_000;
+/// Executions that one statement recalls.
+const RECALLED: usize = 250;
 
-/// What one look at `instances` tells.
+/// The instances that were written since some transaction.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Look {
-    pub(super) total: u64,
-    /// When the newest of them was written, by the clock of the worker that did.
-    pub(super) newest_ms: Option<i64>,
-    /// Those that may have changed since the position, in the order of the database; `None` where that was not asked.
-    changed: Option<Vec<String>>,
+struct Changed {
+    /// In the order of the database.
+    ids: Vec<String>,
+    /// Which transactions wrote them last.
+    transactions: Vec<u64>,
+    newest_ms: Option<i64>,
 }
 
-/// A step along the history, and the look at `instances` that a census needs as well.
-pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batch, Look), Failure> {
+/// A step along the history; and when the newest of the instances that changed was written, by the clock of the worker that
+/// did.
+pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batch, Option<i64>), Failure> {
     let mut horizon = Horizon::read(snapshot).await?;
     let now_ms = snapshot.moment.clock_ms;
     let identity = snapshot.schema.identity.clone();
+    let origin = Origin::read(snapshot).await?;
+    let standby = snapshot.moment.replication.is_some();
     let fresh = |from, sweep| Cursor {
         from,
-        marks: BTreeSet::new(),
+        marks: Marks::default(),
+        resumed: None,
         sweep,
         read_ms: now_ms,
         identity: identity.clone(),
+        origin: origin.clone(),
     };
     let (cursor, lost) = match start {
-        Start::Now => {
-            let position = fresh(Some(horizon.oldest), None);
-            // What is above the horizon and to be seen is there already: it is not new.
-            let look = look(snapshot, Some(horizon.age(horizon.oldest))).await?;
-            return now(snapshot, position, &horizon, look).await;
+        Start::Now => return now(snapshot, fresh(Some(horizon.oldest), None), &horizon).await,
+        Start::Beginning => {
+            let total = instances::total(snapshot).await?;
+            (fresh(None, Some(Sweep::to(horizon.oldest, now_ms, total))), None)
         }
-        Start::Beginning => (fresh(None, Some(Sweep::to(horizon.oldest))), None),
         Start::After(position) => {
             let cursor = Cursor::of(position)?;
-            match cursor.trouble(&horizon, identity.as_deref(), snapshot.moment.replication.is_some()) {
+            match cursor.trouble(&horizon, identity.as_deref(), &origin, standby) {
                 None => {
-                    // A standby may be behind the server that was read before.
+                    // What was decided once is. A standby may be behind the server that was read before; and of a
+                    // transaction that has just ended is not known any more that it was of another database.
                     horizon.oldest = horizon.oldest.max(cursor.from.unwrap_or(0));
                     (cursor, None)
                 }
                 Some(why) => {
-                    let since_ms = cursor.read_ms;
-                    let sweep = Sweep { since_ms: Some(since_ms), ..Sweep::to(horizon.oldest) };
-                    (fresh(None, Some(sweep)), Some(why))
+                    let total = instances::total(snapshot).await?;
+                    let sweep = Sweep::to(horizon.oldest, now_ms, total);
+                    let resumed = Some(Resumed { since_ms: cursor.read_ms, until: horizon.next });
+                    (Cursor { resumed, ..fresh(None, Some(sweep)) }, Some(why))
                 }
             }
         }
     };
-    let cursor = match cursor {
-        Cursor { sweep: None, read_ms, .. } if now_ms.saturating_sub(read_ms) > FRESH_MS => {
-            Cursor { sweep: Some(Sweep::to(horizon.oldest)), ..cursor }
-        }
-        cursor => cursor,
-    };
-    let (mut batch, look) = match cursor.sweep.clone() {
-        Some(sweep) => sweep_on(snapshot, cursor, sweep, &horizon).await?,
+    let (mut batch, newest_ms) = match cursor.sweep.clone() {
+        Some(sweep) => (sweep_on(snapshot, cursor, sweep, &horizon).await?, None),
         None => follow(snapshot, cursor, &horizon).await?,
     };
     batch.lost = lost;
-    Ok((batch, look))
-}
-
-/// One look at every instance: how many there are, and which may have changed.
-/// `age`: of the first transaction whose changes are asked for.
-pub(super) async fn look(snapshot: &mut Snapshot, age: Option<i64>) -> Result<Look, Failure> {
-    let ids = match age {
-        Some(age) => {
-            format!("array_agg(instance_id ORDER BY instance_id) FILTER (WHERE {})", since("xmin", age))
-        }
-        None => "NULL::text[]".to_owned(),
-    };
-    let sql = format!("SELECT COUNT(*), {newest}, {ids} FROM instances", newest = millis("MAX(updated_at)"));
-    let connection = snapshot.allow().await?;
-    let row = sqlx::query(&sql).persistent(false).fetch_one(connection).await?;
-    let ids: Option<Vec<String>> = row.try_get(2)?;
-    Ok(Look {
-        total: count(&row, 0)?,
-        newest_ms: row.try_get(1)?,
-        changed: age.map(|_| ids.unwrap_or_default()),
-    })
+    Ok((batch, newest_ms))
 }
 
 /// Hands over the events of executions that were counted up to a position.
@@ -129,72 +123,51 @@ pub(super) async fn recall(
 ) -> Result<(), Failure> {
     let cursor = Cursor::of(position)?;
     let horizon = Horizon::read(snapshot).await?;
-    for some in executions.chunks(INSTANCES) {
+    for some in executions.chunks(RECALLED) {
         let mut pieces = Pieces::new(take);
-        rows::of_executions(snapshot, some, &cursor, &horizon, &mut pieces).await?;
+        recall::of_executions(snapshot, some, &cursor, &horizon, &mut pieces).await?;
         pieces.finish();
     }
     Ok(())
 }
 
-/// The transactions of a snapshot.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Horizon {
-    /// All below have ended.
-    oldest: u64,
-    /// None at or above had begun.
-    next: u64,
-    /// What the database's age() says of it.
-    age_of_next: i64,
+/// One look at every instance. What only one scan's condition needs costs half of what counting them as well would.
+async fn changed(
+    snapshot: &mut Snapshot,
+    from: u64,
+    cursor: &Cursor,
+    horizon: &Horizon,
+    limit: i64,
+) -> Result<Changed, Failure> {
+    let sql = format!(
+        "SELECT array_agg(id ORDER BY id), array_agg(age ORDER BY id), {newest} FROM ( \
+           SELECT i.instance_id AS id, age(i.xmin)::int8 AS age, i.updated_at FROM instances i WHERE {new} LIMIT {limit}) AS i",
+        newest = millis("MAX(updated_at)"),
+        new = horizon.since("i", "updated_at", from, cursor.read_ms),
+    );
+    let connection = snapshot.allow().await?;
+    let row = sqlx::query(&sql).persistent(false).fetch_one(connection).await?;
+    let ages: Option<Vec<i64>> = row.try_get(1)?;
+    Ok(Changed {
+        ids: row.try_get::<Option<Vec<String>>, _>(0)?.unwrap_or_default(),
+        transactions: ages.unwrap_or_default().into_iter().map(|age| horizon.transaction(age)).collect(),
+        newest_ms: row.try_get(2)?,
+    })
 }
 
-impl Horizon {
-    async fn read(snapshot: &mut Snapshot) -> Result<Self, Failure> {
-        let row = sqlx::query(
-            "SELECT txid_snapshot_xmin(s), txid_snapshot_xmax(s), \
-                    age((txid_snapshot_xmax(s) & 4294967295)::text::xid)::int8 \
-             FROM txid_current_snapshot() AS s",
-        )
-        .persistent(false)
-        .fetch_one(snapshot.connection())
-        .await?;
-        Ok(Self { oldest: count(&row, 0)?, next: count(&row, 1)?, age_of_next: row.try_get(2)? })
-    }
-
-    /// What the database's age() says of a transaction in this snapshot. Rows hold the lower half of its number alone.
-    fn age(&self, transaction: u64) -> i64 {
-        let before_next = i64::try_from(i128::from(self.next) - i128::from(transaction)).unwrap_or(i64::MAX);
-        self.age_of_next.saturating_add(before_next)
-    }
-}
-
-/// SQL: that a row was written by a transaction of this age or a later one. Rows that were frozen long ago have any age;
-/// below 0 are those that seem to be of the future.
-fn since(xmin: &str, age: i64) -> String {
-    // In this order: for most rows the first decides.
-    format!("age({xmin}) <= {age} AND age({xmin}) >= 0")
-}
-
-/// SQL: that a row was written by an earlier transaction than that of this age.
-fn before(xmin: &str, age: i64) -> String {
-    format!("(age({xmin}) > {age} OR age({xmin}) < 0)")
-}
-
-/// Behind everything that is to be seen.
+/// Behind everything that is to be seen: what is above the horizon is there already, so it is not new.
 async fn now(
     snapshot: &mut Snapshot,
     mut cursor: Cursor,
     horizon: &Horizon,
-    look: Look,
-) -> Result<(Batch, Look), Failure> {
-    let range = Range::From(horizon.age(horizon.oldest));
-    let mut ignored = |_: &Chunk| {};
-    for some in look.changed.as_deref().unwrap_or_default().chunks(INSTANCES) {
-        let mut pieces = Pieces::new(&mut ignored);
-        rows::of_instances(snapshot, some, range, horizon.oldest, &mut cursor, &mut pieces).await?;
+) -> Result<(Batch, Option<i64>), Failure> {
+    if horizon.oldest < horizon.next {
+        let changed = changed(snapshot, horizon.oldest, &cursor, horizon, i64::MAX).await?;
+        let written = rows::transactions(snapshot, &changed.ids, horizon, cursor.read_ms).await?;
+        cursor.marks.add_whole(changed.transactions.into_iter().chain(written));
     }
     let position = cursor.position();
-    Ok((batch(Vec::new(), position.clone(), position, 0), look))
+    Ok((batch(Vec::new(), position.clone(), position, 0), None))
 }
 
 /// What changed since the last read.
@@ -202,33 +175,49 @@ async fn follow(
     snapshot: &mut Snapshot,
     mut cursor: Cursor,
     horizon: &Horizon,
-) -> Result<(Batch, Look), Failure> {
+) -> Result<(Batch, Option<i64>), Failure> {
     let began = cursor.position();
-    let range = Range::From(horizon.age(cursor.from.unwrap_or(horizon.oldest)));
-    let look = look(snapshot, Some(horizon.age(cursor.from.unwrap_or(horizon.oldest)))).await?;
-    let changed = look.changed.clone().unwrap_or_default();
+    let now_ms = snapshot.moment.clock_ms;
+    let from = cursor.from.unwrap_or(horizon.oldest);
+    if from >= horizon.next {
+        // Whoever writes from now on is at or above it.
+        cursor.read_ms = now_ms;
+        return Ok((batch(Vec::new(), began, cursor.position(), 0), None));
+    }
+    // Where the horizon does not move, a sweep up to it would lead nowhere.
+    let sweepable = horizon.oldest > from;
+    let limit = if sweepable { LISTED + 1 } else { i64::MAX };
+    let Changed { ids, transactions, newest_ms } = changed(snapshot, from, &cursor, horizon, limit).await?;
+    if sweepable && i64::try_from(ids.len()).unwrap_or(i64::MAX) > LISTED {
+        let total = instances::total(snapshot).await?;
+        let sweep = Sweep::to(horizon.oldest, now_ms, total);
+        return Ok((sweep_on(snapshot, cursor, sweep, horizon).await?, newest_ms));
+    }
+    let new = ids.into_iter().zip(&transactions).filter(|(_, written)| !cursor.marks.is_whole(**written));
+    let new: Vec<String> = new.map(|(id, _)| id).collect();
     let mut chunks = Vec::new();
     let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
-    let mut pieces = Pieces::new(&mut collect);
-    let (mut done, mut read) = (0, None);
-    for some in changed.chunks(INSTANCES) {
-        rows::of_instances(snapshot, some, range, horizon.oldest, &mut cursor, &mut pieces).await?;
-        done += some.len();
-        read = some.last().cloned();
-        if pieces.events >= STEP_EVENTS || pieces.bytes >= STEP_BYTES {
-            break;
+    let mut step = Step::new(Pieces::new(&mut collect));
+    let (done, event) = step.read(snapshot, &new, None, Range::From(from), horizon, &mut cursor).await?;
+    let waiting = step.left;
+    step.pieces.finish();
+    let left = (new.len() - done) as u64;
+    if left == 0 {
+        if waiting == 0 {
+            cursor.marks.complete();
+            cursor.marks.add_whole(transactions.into_iter());
         }
-    }
-    pieces.finish();
-    let left = (changed.len() - done) as u64;
-    if left > 0 {
+        cursor.settle(horizon.oldest, now_ms);
+    } else if sweepable {
         // The rest in steps; what is above the horizon waits until these are over.
-        cursor.sweep = Some(Sweep { after: read, ..Sweep::to(horizon.oldest) });
-    } else {
-        cursor.settle(horizon.oldest);
+        let place = match event {
+            Some(_) => new.get(done),
+            None => done.checked_sub(1).and_then(|last| new.get(last)),
+        };
+        let after = place.map(|instance| Place { instance: instance.clone(), event });
+        cursor.sweep = Some(Sweep { after, sparse: true, ..Sweep::to(horizon.oldest, now_ms, left) });
     }
-    cursor.read_ms = snapshot.moment.clock_ms;
-    Ok((batch(chunks, began, cursor.position(), left), look))
+    Ok((batch(chunks, began, cursor.position(), left + waiting), newest_ms))
 }
 
 /// One step by instance.
@@ -237,44 +226,38 @@ async fn sweep_on(
     mut cursor: Cursor,
     mut sweep: Sweep,
     horizon: &Horizon,
-) -> Result<(Batch, Look), Failure> {
+) -> Result<Batch, Failure> {
     let began = cursor.position();
-    let look = look(snapshot, None).await?;
-    let (instances, more) = rows::next_instances(snapshot, &cursor, &sweep, horizon, STEP_INSTANCES).await?;
-    let range = Range::Between {
-        from: cursor.from.map(|from| horizon.age(from)),
-        to: horizon.age(sweep.to),
-        since_ms: sweep.since_ms,
-    };
+    if horizon.oldest < sweep.to {
+        // A standby that is behind the server where this began: not everything is to be seen.
+        return Ok(batch(Vec::new(), began.clone(), began, sweep.backlog()));
+    }
+    let (instances, after, more) =
+        rows::next_instances(snapshot, &cursor, &sweep, horizon, STEP_INSTANCES).await?;
     let mut chunks = Vec::new();
     let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
-    let mut pieces = Pieces::new(&mut collect);
-    let mut done = 0;
-    for some in instances.chunks(INSTANCES) {
-        rows::of_instances(snapshot, some, range, sweep.to, &mut cursor, &mut pieces).await?;
-        done += some.len();
-        sweep.after = some.last().cloned();
-        if pieces.events >= STEP_EVENTS || pieces.bytes >= STEP_BYTES {
-            break;
-        }
+    let mut step = Step::new(Pieces::new(&mut collect));
+    let range = Range::Sweep { from: cursor.from, to: sweep.to };
+    let (done, event) = step.read(snapshot, &instances, after, range, horizon, &mut cursor).await?;
+    sweep.instances += done as u64;
+    sweep.events += step.pieces.events;
+    step.pieces.finish();
+    let place = match event {
+        Some(_) => instances.get(done),
+        None => done.checked_sub(1).and_then(|last| instances.get(last)),
+    };
+    if let Some(instance) = place {
+        sweep.after = Some(Place { instance: instance.clone(), event });
     }
-    let events = pieces.events;
-    pieces.finish();
-    let left = (instances.len() - done) as u64;
     // What came while it was under way is read next.
     let mut backlog = 1;
-    if left > 0 || more {
-        sweep.instances += done as u64;
-        sweep.events += events;
-        // As many as these instances had, each.
-        let unread = look.total.saturating_sub(sweep.instances).max(left).max(1);
-        backlog = unread.saturating_mul(sweep.events.max(1) / sweep.instances.max(1)).max(1);
+    if done < instances.len() || more {
+        backlog = sweep.backlog();
         cursor.sweep = Some(sweep);
     } else {
-        cursor.settle(sweep.to);
+        cursor.settle(sweep.to, sweep.began_ms);
     }
-    cursor.read_ms = snapshot.moment.clock_ms;
-    Ok((batch(chunks, began, cursor.position(), backlog), look))
+    Ok(batch(chunks, began, cursor.position(), backlog))
 }
 
 fn batch(chunks: Vec<Chunk>, began: Position, position: Position, backlog: u64) -> Batch {

@@ -9,7 +9,7 @@ use duroxide_exporter::testing::{Numbers, Probe};
 use super::store::Store;
 
 /// An instance that runs, its first event, and `more` activities that it scheduled.
-fn instance(id: &str, more: u32) -> String {
+pub(super) fn instance(id: &str, more: u32) -> String {
     format!(
         r#"insert into orders.instances values ('{id}', 'Order', '1.0.0', 1, now(), now());
            insert into orders.executions values ('{id}', 1, 'Running', null, now(), null);
@@ -20,7 +20,7 @@ fn instance(id: &str, more: u32) -> String {
 }
 
 /// More activities of an instance that is there, as a turn writes them.
-fn turn(ids: &str, from: u32, to: u32) -> String {
+pub(super) fn turn(ids: &str, from: u32, to: u32) -> String {
     format!(
         r#"update orders.instances set updated_at = now() where {ids};
            insert into orders.history select instance_id, 1, n, 'Event', format('{{"event_id":%s,"source_event_id":null,"instance_id":"%s",'
@@ -29,35 +29,35 @@ fn turn(ids: &str, from: u32, to: u32) -> String {
     )
 }
 
-fn poll(probe: &mut Probe) -> Numbers {
+pub(super) fn poll(probe: &mut Probe) -> Numbers {
     block_on(probe.poll()).unwrap()
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
     // Connections live as long as the thing that drives them.
     static RUNTIME: std::sync::LazyLock<tokio::runtime::Runtime> =
         std::sync::LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
     RUNTIME.block_on(work)
 }
 
-fn open(url: &str, state: &Path) -> Probe {
+pub(super) fn open(url: &str, state: &Path) -> Probe {
     block_on(Probe::following(url, state)).unwrap()
 }
 
 /// How many events were counted; and those that run, as far as they are known.
-fn counted(numbers: &Numbers) -> (f64, f64) {
+pub(super) fn counted(numbers: &Numbers) -> (f64, f64) {
     let sum = |family: &str| numbers.iter().filter(|(key, _)| key.starts_with(family)).map(|(_, n)| n).sum();
     (sum("duroxide_history_events_total{"), sum("duroxide_executions_running{"))
 }
 
 /// A transaction that has written and waits until it is let go.
-struct Late<'a> {
+pub(super) struct Late<'a> {
     store: &'a Store<'a>,
     writer: std::thread::JoinHandle<Result<String, String>>,
 }
 
 impl<'a> Late<'a> {
-    fn begin(store: &'a Store<'_>, sql: &str) -> Self {
+    pub(super) fn begin(store: &'a Store<'_>, sql: &str) -> Self {
         let url = store.server.url(&store.database);
         let holder = url.clone();
         // Ends with its server's connection.
@@ -71,7 +71,7 @@ impl<'a> Late<'a> {
         Self { store, writer }
     }
 
-    fn commit(self) {
+    pub(super) fn commit(self) {
         self.store
             .sql("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted");
         self.writer.join().unwrap().unwrap();

@@ -1,197 +1,317 @@
-//! Rows of `history`, and whether they count.
+//! Rows of `history`, page by page, and whether they count.
+//!
+//! Statements go by the primary key, instance by instance, and end where a page does: neither we nor the server ever hold
+//! more than that, however long a history is. Long texts come by themselves, when it is their turn.
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
-use super::position::{Cursor, Sweep};
-use super::{Horizon, before, since};
-use crate::source::ExecutionKey;
+use super::horizon::{Horizon, literal};
+use super::position::{Cursor, Resumed, Sweep};
 use crate::store::database::failure::Failure;
 use crate::store::database::fingerprint::fingerprint;
 use crate::store::database::pieces::Pieces;
 
+/// A step ends after so many events or bytes.
+const STEP_EVENTS: u64 = 20_000;
+const STEP_BYTES: usize = 8 << 20;
+
+/// Rows of one statement.
+const PAGE: i64 = 4_000;
+
+/// Instances of one statement.
+const INSTANCES: usize = 250;
+
+/// Longer events are read by themselves.
+const LONG: usize = 4 << 10;
+
 /// Events above this are counted, but not looked at.
 const TOO_LONG: usize = 16 << 20;
+
+/// So many of an instance's last rows are looked at, whatever wrote them; earlier ones only if that whole lot is new. The
+/// framework writes the turns of an instance one after the other, for it holds the instance's lock meanwhile.
+const RECENT: i64 = 1_000;
 
 /// Which rows are new.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Range {
-    /// Of the transaction of this age and all later ones.
-    From(i64),
-    /// Of transactions from that of one age (or the first of all) to before that of another.
-    Between {
-        from: Option<i64>,
-        to: i64,
-        /// Only what was written after this moment.
-        since_ms: Option<i64>,
-    },
+    /// Of this transaction and all later ones.
+    From(u64),
+    /// Those of a sweep: of one transaction (or the first of all) and later ones, up to a horizon.
+    Sweep { from: Option<u64>, to: u64 },
 }
 
-impl Range {
-    fn condition(self) -> String {
-        match self {
-            Self::From(from) => since("h.xmin", from),
-            Self::Between { from, to, since_ms } => {
-                let mut condition = before("h.xmin", to);
-                if let Some(from) = from {
-                    condition += &format!(" AND {}", since("h.xmin", from));
-                }
-                if let Some(since_ms) = since_ms {
-                    condition += &format!(" AND h.created_at > {}", literal(since_ms));
-                }
-                condition
+/// What a step has read so far.
+pub(super) struct Step<'a, 'b> {
+    pub(super) pieces: Pieces<'a, 'b>,
+    /// Rows that were left because there is no room to remember them.
+    pub(super) left: u64,
+}
+
+/// A row.
+struct Row {
+    /// Which of the instances.
+    instance: usize,
+    execution: i64,
+    event: i64,
+    age: i64,
+    size: usize,
+    /// `None`: a long one.
+    text: Option<String>,
+}
+
+impl<'a, 'b> Step<'a, 'b> {
+    pub(super) fn new(pieces: Pieces<'a, 'b>) -> Self {
+        Self { pieces, left: 0 }
+    }
+
+    /// Whether it is time to end.
+    pub(super) fn is_full(&self) -> bool {
+        self.pieces.events >= STEP_EVENTS || self.pieces.bytes >= STEP_BYTES
+    }
+
+    /// Hands over the rows of these instances that are in the range and were not counted, until the step is full.
+    /// `after`: up to where the first was read. Answers how many instances it is through with, and up to where it read
+    /// the next.
+    pub(super) async fn read(
+        &mut self,
+        snapshot: &mut Snapshot,
+        instances: &[String],
+        mut after: Option<(i64, i64)>,
+        range: Range,
+        horizon: &Horizon,
+        cursor: &mut Cursor,
+    ) -> Result<(usize, Option<(i64, i64)>), Failure> {
+        let mut done = 0;
+        while let Some(rest) = instances.get(done..).filter(|rest| !rest.is_empty() && !self.is_full()) {
+            let some = rest.get(..INSTANCES).unwrap_or(rest);
+            let (mut rows, more) = page(snapshot, some, after, range, horizon, cursor).await?;
+            // The last one may have more.
+            let last = rows.last().filter(|_| more);
+            let (through, next) =
+                last.map_or((some.len(), None), |last| (last.instance, Some((last.execution, last.event))));
+            rows.retain(|row| self.counts(row, some, range, horizon, cursor));
+            fetch_long(snapshot, some, &mut rows).await?;
+            for row in &rows {
+                self.pieces.push(row.text.as_deref().map(str::as_bytes));
             }
+            done += through;
+            after = next;
         }
+        Ok((done, after))
+    }
+
+    /// Whether a row of the range was not counted before; then it counts as counted.
+    fn counts(
+        &mut self,
+        row: &Row,
+        instances: &[String],
+        range: Range,
+        horizon: &Horizon,
+        cursor: &mut Cursor,
+    ) -> bool {
+        let transaction = horizon.transaction(row.age);
+        let instance = instances.get(row.instance).map_or("", |id| id);
+        let mark = mark(instance, row.execution, row.event);
+        if cursor.marks.is_counted(transaction, mark) {
+            return false;
+        }
+        let counts = match range {
+            Range::From(_) => transaction < horizon.oldest || cursor.marks.add(transaction, mark),
+            Range::Sweep { .. } => true,
+        };
+        self.left += u64::from(!counts);
+        counts
     }
 }
 
-/// SQL for a moment.
-fn literal(ms: i64) -> String {
-    format!("to_timestamp({ms}::int8 / 1000.0)")
+/// The next rows, and whether there may be more of them.
+async fn page(
+    snapshot: &mut Snapshot,
+    instances: &[String],
+    after: Option<(i64, i64)>,
+    range: Range,
+    horizon: &Horizon,
+    cursor: &Cursor,
+) -> Result<(Vec<Row>, bool), Failure> {
+    let sql = statement(range, horizon, cursor);
+    let (execution, event) = after.unzip();
+    let connection = snapshot.allow().await?;
+    let mut found =
+        sqlx::query(&sql).persistent(false).bind(instances).bind(execution).bind(event).fetch(connection);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.try_next().await? {
+        let row = Row::read(&row)?;
+        bytes += row.size.min(TOO_LONG);
+        rows.push(row);
+        if bytes >= STEP_BYTES {
+            return Ok((rows, true));
+        }
+    }
+    let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= PAGE;
+    Ok((rows, more))
 }
 
-/// What every statement reads of a row `h`, whose transaction has the number `x`.
-fn columns() -> String {
+/// What tells a row from others of the same transaction.
+pub(super) fn mark(instance: &str, execution: i64, event: i64) -> u64 {
+    // What differs most comes first, for only the beginning is looked at.
+    fingerprint(format!("{execution} {event} {instance}").as_bytes())
+}
+
+impl Row {
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let number = |column| row.try_get::<i64, _>(column);
+        Ok(Self {
+            instance: usize::try_from(number(0)? - 1).unwrap_or(0),
+            execution: number(1)?,
+            event: number(2)?,
+            age: number(3)?,
+            size: usize::try_from(number(4)?).unwrap_or(0),
+            text: row.try_get(5)?,
+        })
+    }
+
+    fn is_long(&self) -> bool {
+        self.text.is_none() && self.size <= TOO_LONG
+    }
+}
+
+/// `$1`: instances, in order; `$2`, `$3`: up to which execution and event the first was read.
+fn statement(range: Range, horizon: &Horizon, cursor: &Cursor) -> String {
+    let new = |of, from| horizon.since(of, "created_at", from, cursor.read_ms);
+    let (mut condition, recent) = match range {
+        Range::From(from) => {
+            let recent = format!(
+                "LEFT JOIN LATERAL ( \
+                   SELECT p.execution_id, p.event_id, {new} AS new FROM history p WHERE p.instance_id = c.id \
+                   ORDER BY p.execution_id DESC, p.event_id DESC OFFSET {RECENT} LIMIT 1) AS old ON NOT old.new",
+                new = new("p", from),
+            );
+            (new("h", from), recent)
+        }
+        Range::Sweep { from, to } => {
+            let earlier = horizon.before("h", "created_at", to, cursor.read_ms);
+            let from = from.map_or_else(|| "true".to_owned(), |from| new("h", from));
+            let none = "CROSS JOIN (SELECT NULL::int8 AS execution_id, NULL::int8 AS event_id) AS old";
+            (format!("{earlier} AND {from}"), none.to_owned())
+        }
+    };
+    if let Some(Resumed { since_ms, .. }) = cursor.resumed {
+        condition += &format!(" AND h.created_at > {}", literal(since_ms));
+    }
+    // Inside there is an order and a limit: so the condition cannot lead the database away from the primary key, and no
+    // history is read further than the page goes.
     format!(
-        "h.instance_id, h.execution_id, h.event_id, h.x::text::int8, \
-         CASE WHEN octet_length(h.event_data) <= {TOO_LONG} THEN h.event_data END"
+        "SELECT c.n, h.execution_id, h.event_id, h.age, h.size, CASE WHEN h.size <= {LONG} THEN h.event_data END \
+         FROM unnest($1::text[]) WITH ORDINALITY AS c(id, n) {recent} \
+         CROSS JOIN LATERAL ( \
+           SELECT h.execution_id, h.event_id, age(h.xmin)::int8 AS age, octet_length(h.event_data)::int8 AS size, h.event_data \
+           FROM history h WHERE h.instance_id = c.id \
+             AND (h.execution_id, h.event_id) > ( \
+               CASE WHEN c.n = 1 THEN COALESCE($2::int8, old.execution_id, {first}) ELSE COALESCE(old.execution_id, {first}) END, \
+               CASE WHEN c.n = 1 THEN COALESCE($3::int8, old.event_id, {first}) ELSE COALESCE(old.event_id, {first}) END) \
+             AND {condition} \
+           ORDER BY h.execution_id, h.event_id LIMIT {PAGE}) AS h \
+         ORDER BY c.n, h.execution_id, h.event_id LIMIT {PAGE}",
+        first = "(-9223372036854775808)::int8",
     )
 }
 
-/// A row, and what tells it from every other.
-struct Event<'a> {
-    /// The lower half of the number of its transaction.
-    transaction: u32,
-    mark: u64,
-    text: Option<&'a str>,
-}
-
-impl<'a> Event<'a> {
-    fn read(row: &'a PgRow) -> Result<Self, sqlx::Error> {
-        let (instance, execution, event): (&str, i64, i64) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let transaction = u32::try_from(row.try_get::<i64, _>(3)?).unwrap_or(0);
-        // What differs most comes first, for only the beginning is looked at.
-        let mark = fingerprint(format!("{execution} {event} {transaction} {instance}").as_bytes());
-        Ok(Self { transaction, mark, text: row.try_get(4)? })
-    }
-
-    /// The whole number of its transaction, which is not far from another.
-    fn near(&self, other: u64) -> u64 {
-        let ahead = self.transaction.wrapping_sub(u32::try_from(other & 0xffff_ffff).unwrap_or(0));
-        // As two's complement: what is behind is negative.
-        other.wrapping_add_signed(i64::from(ahead.cast_signed()))
-    }
-}
-
-/// Hands over the rows of some instances that are in the range and were not counted; those at or above `horizon` are marked.
-pub(super) async fn of_instances(
-    snapshot: &mut Snapshot,
-    instances: &[String],
-    range: Range,
-    horizon: u64,
-    cursor: &mut Cursor,
-    pieces: &mut Pieces<'_, '_>,
-) -> Result<(), Failure> {
-    // Behind OFFSET 0 the condition cannot lead the database away from the primary key.
-    let sql = format!(
-        "SELECT {columns} FROM unnest($1::text[]) WITH ORDINALITY AS c(id, n) \
-         CROSS JOIN LATERAL (SELECT h.*, h.xmin AS x FROM history h WHERE h.instance_id = c.id AND {condition} OFFSET 0) AS h \
-         ORDER BY c.n, h.execution_id, h.event_id",
-        columns = columns(),
-        condition = range.condition(),
-    );
-    let connection = snapshot.allow().await?;
-    let mut rows = sqlx::query(&sql).persistent(false).bind(instances).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let event = Event::read(&row)?;
-        let transaction = event.near(horizon);
-        if cursor.is_marked(transaction, event.mark) {
-            continue;
+/// Reads the texts that the page left out, those of about a step's size at once.
+async fn fetch_long(snapshot: &mut Snapshot, instances: &[String], rows: &mut [Row]) -> Result<(), Failure> {
+    let mut long: Vec<&mut Row> = rows.iter_mut().filter(|row| row.is_long()).collect();
+    let mut rest = long.as_mut_slice();
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let room = |row: &&mut &mut Row| {
+            let before = bytes;
+            bytes += row.size;
+            before < STEP_BYTES
+        };
+        let some = rest.iter_mut().take_while(room).count();
+        let (now, later) = rest.split_at_mut(some);
+        let ids: Vec<&str> =
+            now.iter().map(|row| instances.get(row.instance).map_or("", |id| id.as_str())).collect();
+        let executions: Vec<i64> = now.iter().map(|row| row.execution).collect();
+        let events: Vec<i64> = now.iter().map(|row| row.event).collect();
+        let connection = snapshot.allow().await?;
+        let mut texts = sqlx::query(
+            "SELECT c.n, h.event_data FROM unnest($1::text[], $2::int8[], $3::int8[]) WITH ORDINALITY AS c(id, execution, event, n) \
+             CROSS JOIN LATERAL (SELECT h.event_data FROM history h \
+               WHERE h.instance_id = c.id AND h.execution_id = c.execution AND h.event_id = c.event OFFSET 0) AS h",
+        )
+        .persistent(false)
+        .bind(ids)
+        .bind(executions)
+        .bind(events)
+        .fetch(connection);
+        while let Some(text) = texts.try_next().await? {
+            let at = usize::try_from(text.try_get::<i64, _>(0)? - 1).unwrap_or(usize::MAX);
+            if let Some(row) = now.get_mut(at) {
+                row.text = text.try_get(1)?;
+            }
         }
-        if transaction < horizon || cursor.mark(transaction, event.mark) {
-            pieces.push(event.text.map(str::as_bytes));
-        }
+        rest = later;
     }
     Ok(())
 }
 
-/// Hands over what was counted of some executions.
-pub(super) async fn of_executions(
-    snapshot: &mut Snapshot,
-    executions: &[ExecutionKey],
-    cursor: &Cursor,
-    horizon: &Horizon,
-    pieces: &mut Pieces<'_, '_>,
-) -> Result<(), Failure> {
-    let (ids, numbers): (Vec<&str>, Vec<i64>) = executions
-        .iter()
-        .map(|key| (&*key.instance_id, i64::try_from(key.execution_id).unwrap_or(i64::MAX)))
-        .unzip();
-    let mut counted = match cursor.from {
-        Some(from) => before("h.x", horizon.age(from)),
-        None => "false".to_owned(),
-    };
-    // With a sweep: what it has passed.
-    counted += " OR (h.instance_id <= $3::text";
-    if let Some(Sweep { to, since_ms, .. }) = &cursor.sweep {
-        let to = horizon.age(*to);
-        counted += &format!(" AND {})", before("h.x", to));
-        if let Some(since_ms) = since_ms {
-            counted += &format!(" OR ({} AND h.created_at <= {})", before("h.x", to), literal(*since_ms));
-        }
-    } else {
-        counted += ")";
-    }
-    let after = cursor.sweep.as_ref().and_then(|sweep| sweep.after.as_deref());
-    let sql = format!(
-        "SELECT {columns}, COALESCE({counted}, false) FROM unnest($1::text[], $2::int8[]) WITH ORDINALITY AS c(id, execution, n) \
-         CROSS JOIN LATERAL (SELECT h.*, h.xmin AS x FROM history h WHERE h.instance_id = c.id AND h.execution_id = c.execution OFFSET 0) AS h \
-         ORDER BY c.n, h.event_id",
-        columns = columns(),
-    );
-    let near = cursor.from.or(cursor.sweep.as_ref().map(|sweep| sweep.to)).unwrap_or(0);
-    let connection = snapshot.allow().await?;
-    let mut rows = sqlx::query(&sql).persistent(false).bind(ids).bind(numbers).bind(after).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let event = Event::read(&row)?;
-        if row.try_get::<bool, _>(5)? || cursor.is_marked(event.near(near), event.mark) {
-            pieces.push(event.text.map(str::as_bytes));
-        }
-    }
-    Ok(())
-}
-
-/// The next instances of a sweep in the order of the database, and whether there may be more.
+/// The next instances of a sweep in the order of the database, up to where the first of them was read, and whether there
+/// may be more.
 pub(super) async fn next_instances(
     snapshot: &mut Snapshot,
     cursor: &Cursor,
     sweep: &Sweep,
     horizon: &Horizon,
     limit: i64,
-) -> Result<(Vec<String>, bool), Failure> {
+) -> Result<(Vec<String>, Option<(i64, i64)>, bool), Failure> {
     let mut condition = match cursor.from {
-        Some(from) => since("i.xmin", horizon.age(from)),
+        Some(from) => horizon.since("i", "updated_at", from, cursor.read_ms),
         None => "true".to_owned(),
     };
-    if let Some(since_ms) = sweep.since_ms {
+    if let Some(Resumed { since_ms, .. }) = cursor.resumed {
         // Workers' clocks may go differently: a day is more than they do.
         condition += &format!(" AND i.updated_at > {} - interval '1 day'", literal(since_ms));
     }
+    let half_read = sweep.after.as_ref().filter(|place| place.event.is_some());
+    let from_there = if half_read.is_some() { ">=" } else { ">" };
+    // Where few are in the range, every row is looked at once; otherwise the primary key leads to the next.
+    let fence = if sweep.sparse { "OFFSET 0" } else { "" };
     let sql = format!(
-        "SELECT i.instance_id FROM instances i WHERE {condition} AND ($1::text IS NULL OR i.instance_id > $1) \
-         ORDER BY i.instance_id LIMIT $2"
+        "SELECT instance_id FROM ( \
+           SELECT i.instance_id FROM instances i \
+           WHERE {condition} AND ($1::text IS NULL OR i.instance_id {from_there} $1) {fence}) AS i \
+         ORDER BY instance_id LIMIT $2"
     );
     let connection = snapshot.allow().await?;
     let rows = sqlx::query(&sql)
         .persistent(false)
-        .bind(sweep.after.as_deref())
+        .bind(sweep.after.as_ref().map(|place| place.instance.as_str()))
         .bind(limit)
         .fetch_all(connection)
         .await?;
     let instances = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
     let more = i64::try_from(instances.len()).unwrap_or(i64::MAX) >= limit;
-    Ok((instances, more))
+    let after = half_read.filter(|place| instances.first() == Some(&place.instance));
+    Ok((instances, after.and_then(|place| place.event), more))
+}
+
+/// The transactions at or above the horizon that wrote the histories of these instances.
+pub(super) async fn transactions(
+    snapshot: &mut Snapshot,
+    instances: &[String],
+    horizon: &Horizon,
+    read_ms: i64,
+) -> Result<Vec<u64>, Failure> {
+    let sql = format!(
+        "SELECT DISTINCT h.age FROM unnest($1::text[]) AS c(id) CROSS JOIN LATERAL ( \
+           SELECT age(h.xmin)::int8 AS age FROM history h WHERE h.instance_id = c.id AND {new} OFFSET 0) AS h",
+        new = horizon.since("h", "created_at", horizon.oldest, read_ms),
+    );
+    let connection = snapshot.allow().await?;
+    let ages: Vec<i64> =
+        sqlx::query_scalar(&sql).persistent(false).bind(instances).fetch_all(connection).await?;
+    Ok(ages.into_iter().map(|age| horizon.transaction(age)).collect())
 }

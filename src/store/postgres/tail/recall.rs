@@ -1,0 +1,76 @@
+//! What was counted of some executions.
+
+use futures_util::TryStreamExt;
+use sqlx::Row;
+
+use super::super::reader::Snapshot;
+use super::horizon::{Horizon, literal};
+use super::position::{Cursor, Resumed};
+use super::rows::mark;
+use crate::source::ExecutionKey;
+use crate::store::database::failure::Failure;
+use crate::store::database::pieces::Pieces;
+
+/// Events above this are not looked at.
+const TOO_LONG: usize = 16 << 20;
+
+/// Hands over what was counted of some executions up to a position.
+pub(super) async fn of_executions(
+    snapshot: &mut Snapshot,
+    executions: &[ExecutionKey],
+    cursor: &Cursor,
+    horizon: &Horizon,
+    pieces: &mut Pieces<'_, '_>,
+) -> Result<(), Failure> {
+    let (ids, numbers): (Vec<&str>, Vec<i64>) = executions
+        .iter()
+        .map(|key| (&*key.instance_id, i64::try_from(key.execution_id).unwrap_or(i64::MAX)))
+        .unzip();
+    // Executions one by one, in order: only their events have to be sorted, which the primary key does.
+    let sql = format!(
+        "SELECT h.instance_id, h.execution_id, h.event_id, h.age, \
+                CASE WHEN octet_length(h.event_data) <= {TOO_LONG} THEN h.event_data END, COALESCE(h.counted, false) \
+         FROM unnest($1::text[], $2::int8[]) WITH ORDINALITY AS c(id, execution, n) \
+         CROSS JOIN LATERAL ( \
+           SELECT h.*, age(h.xmin)::int8 AS age, {counted} AS counted FROM history h \
+           WHERE h.instance_id = c.id AND h.execution_id = c.execution OFFSET 0) AS h \
+         ORDER BY c.n, h.event_id",
+        counted = counted(cursor, horizon),
+    );
+    let place = cursor.sweep.as_ref().and_then(|sweep| sweep.after.as_ref());
+    let event = place.and_then(|place| place.event);
+    let connection = snapshot.allow().await?;
+    let mut rows = sqlx::query(&sql)
+        .persistent(false)
+        .bind(ids)
+        .bind(numbers)
+        .bind(place.map(|place| place.instance.as_str()))
+        .bind(event.map_or(i64::MAX, |(execution, _)| execution))
+        .bind(event.map_or(i64::MAX, |(_, event)| event))
+        .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let instance: &str = row.try_get(0)?;
+        let mark = || -> Result<u64, sqlx::Error> { Ok(mark(instance, row.try_get(1)?, row.try_get(2)?)) };
+        let transaction = horizon.transaction(row.try_get(3)?);
+        if row.try_get::<bool, _>(5)? || cursor.marks.is_counted(transaction, mark()?) {
+            pieces.push(row.try_get::<Option<&str>, _>(4)?.map(str::as_bytes));
+        }
+    }
+    Ok(())
+}
+
+/// SQL: that a row was counted, marks aside. `$3`, `$4`, `$5`: how far a sweep has come.
+fn counted(cursor: &Cursor, horizon: &Horizon) -> String {
+    let before = |transaction| horizon.before("h", "created_at", transaction, cursor.read_ms);
+    let below = cursor.from.map_or_else(|| "false".to_owned(), before);
+    let passed = "(h.instance_id < $3::text \
+                   OR (h.instance_id = $3::text AND (h.execution_id, h.event_id) <= ($4::int8, $5::int8)))";
+    let sweep = cursor.sweep.as_ref().map_or_else(|| "false".to_owned(), |sweep| before(sweep.to));
+    let earlier = match cursor.resumed {
+        Some(Resumed { since_ms, until }) => {
+            format!("({} AND h.created_at <= {})", before(until), literal(since_ms))
+        }
+        None => "false".to_owned(),
+    };
+    format!("({below} OR {earlier} OR ({sweep} AND {passed}))")
+}
