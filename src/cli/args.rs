@@ -133,7 +133,9 @@ fn declaration(with: fn(&Setting) -> bool) -> clap::Command {
                 .about("Opens every store once, read-only, and says what it is or what is wrong")
                 .after_help(
                     "Takes the flags of serve too, so that check in place of serve judges a whole command line.\n\n\
-                     Exit code: 0 when every store can be read, 1 when one cannot, 64 for mistakes in usage or configuration.",
+                     Where metrics are pushed by OTLP, the collector is sent an empty export.\n\n\
+                     Exit code: 0 when every store can be read (and the collector takes the export), 1 when one cannot, \
+                     64 for mistakes in usage or configuration.",
                 ),
         )
         .subcommand(
@@ -176,6 +178,7 @@ fn flag(setting: &'static Setting) -> Arg {
         .help(setting.long_help());
     match setting.key.split_once('.') {
         Some(("web", _)) => arg.help_heading("Web server"),
+        Some(("otlp", _)) => arg.help_heading("OTLP"),
         Some(("log", _)) => arg.help_heading("Log"),
         _ => arg,
     }
