@@ -43,7 +43,7 @@ impl SendError {
         let message = chain(error);
         let advice = if message.contains("certificate") {
             ". Check --otlp.certificate and the name in the address"
-        } else if message.contains("InvalidMessage") || message.contains("protocol error") {
+        } else if OTHER_PROTOCOL.iter().any(|words| message.contains(words)) {
             ". Check --otlp.protocol, and http or https in the address"
         } else {
             ""
@@ -107,6 +107,9 @@ impl SendError {
     }
 }
 
+/// What libraries say when the other side speaks something else: HTTP/1 to gRPC, HTTP/2 to HTTP, plain to TLS.
+const OTHER_PROTOCOL: [&str; 3] =
+    ["frame with invalid size", "received unexpected message", "corrupt message"];
 const CREDENTIALS: &str = ". The collector does not accept who we are: check --otlp.headers";
 const PLACE: &str = ". There is no OTLP receiver for metrics: check address and --otlp.protocol";
 

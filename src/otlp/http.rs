@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -60,10 +60,13 @@ impl Http {
 
     /// One try.
     pub(super) async fn post(&self, body: Bytes) -> Result<Bytes, SendError> {
+        // Said also of nothing, which an empty export is: servers may insist.
+        let length = HeaderValue::from(body.len());
         let mut request = Request::post(self.uri.clone())
             .body(Full::new(body))
             .map_err(|error| SendError::refused(error.to_string()))?;
         request.headers_mut().extend(self.headers.clone());
+        request.headers_mut().insert(CONTENT_LENGTH, length);
         let answer = self.client.request(request).await.map_err(|error| SendError::network(&error))?;
         let (head, body) = answer.into_parts();
         let body = read(body).await?;

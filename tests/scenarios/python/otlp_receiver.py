@@ -71,12 +71,13 @@ def point(kind, data):
     if kind == "histogram":
         return common | {
             "count": data.count,
-            "sum": data.sum,
+            "sum": repr(data.sum),
             "buckets": list(data.bucket_counts),
-            "bounds": list(data.explicit_bounds),
+            "bounds": [repr(bound) for bound in data.explicit_bounds],
         }
     assert data.WhichOneof("value") == "as_double"
-    return common | {"value": data.as_double}
+    # As text, which readers of JSON do not round.
+    return common | {"value": repr(data.as_double)}
 
 
 def flat(request):
@@ -168,6 +169,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, address):
+        # A client that breaks off is none of the receiver's faults; anything else ends the test.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, address)
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -195,8 +205,7 @@ def main():
             port = server.add_insecure_port(address)
         server.start()
     else:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
-        server.daemon_threads = True
+        server = Server(("127.0.0.1", args.port), Handler)
         if args.certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(args.certificate, args.key)

@@ -20,14 +20,18 @@ use crate::{
 /// How it is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
+    /// OTLP over gRPC.
     Grpc,
+    /// OTLP over HTTP/1.1.
     Http,
 }
 
 /// Files for TLS.
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
+    /// The collector's, PEM.
     pub certificate: PathBuf,
+    /// Its private key, PEM.
     pub key: PathBuf,
     /// Who must have signed a client's certificate; `None` asks for none.
     pub client_authority: Option<PathBuf>,
@@ -219,6 +223,8 @@ fn bound_text(bound: f64) -> String {
     }
 }
 
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+/// A number, or a text of one.
+pub fn number(value: &Value) -> f64 {
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    number.unwrap_or_else(|| panic!("{value} is no number"))
 }

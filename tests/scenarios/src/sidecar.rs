@@ -109,8 +109,13 @@ impl Program {
 
     /// Runs `check` over the store at `url`.
     pub fn check(&self, url: &str) -> Output {
+        self.check_with(url, &[])
+    }
+
+    /// The same with flags.
+    pub fn check_with(&self, url: &str, flags: &[String]) -> Output {
         let mut command = self.command(&[]);
-        command.arg("check").arg("--store").arg(format!("{STORE}={url}"));
+        command.arg("check").arg("--store").arg(format!("{STORE}={url}")).args(flags);
         command.output().expect("the exporter runs")
     }
 

@@ -16,6 +16,8 @@ mod same;
 mod starts;
 /// Certificates, right and wrong.
 mod tls;
+/// Embedded, by the standard variables, and compressed.
+mod ways;
 
 use scenarios::{
     sidecar::{Program, Sidecar},
@@ -26,4 +28,11 @@ use scenarios::{
 fn serve(store: &Store, flags: &[String], more: &[&str]) -> Sidecar {
     let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
     Program::new(env!("CARGO_BIN_EXE_sidecar")).serve_in(&[], &store.url(), &flags)
+}
+
+/// Runs `check` with flags: its exit code, and what it said.
+fn check(store: &Store, flags: &[String]) -> (Option<i32>, String) {
+    let program = Program::new(env!("CARGO_BIN_EXE_sidecar"));
+    let output = program.check_with(&store.url(), flags);
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }

@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use scenarios::{
     collector::{Collector, Protocol, series},
     exporter::STORE,
+    over_every_store,
     scrape::wait_for,
     series::{Series, family, key},
     stores::{Fresh, Kind},
@@ -16,9 +17,8 @@ use super::serve;
 const AGE: &str = "duroxide_snapshot_age_seconds";
 const EXPORTS: &str = "duroxide_exporter_otlp_exports_total";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_push_shows_what_a_scrape_shows() {
-    let fresh = busy_store().await;
+async fn a_push_shows_what_a_scrape_shows(kind: Kind) {
+    let fresh = busy_store(kind).await;
     for protocol in [Protocol::Grpc, Protocol::Http] {
         for compression in ["none", "gzip"] {
             compare(&fresh, protocol, compression).await;
@@ -26,9 +26,11 @@ async fn a_push_shows_what_a_scrape_shows() {
     }
 }
 
+over_every_store!(a_push_shows_what_a_scrape_shows);
+
 /// A store that has everything in it, and at rest.
-async fn busy_store() -> Fresh {
-    let fresh = Kind::Sqlite.create().await;
+async fn busy_store(kind: Kind) -> Fresh {
+    let fresh = kind.create().await;
     let provider = fresh.store.provider().await;
     let runtime = workload::start_runtime(provider.clone()).await;
     workload::run(provider, &fresh.store).await;
