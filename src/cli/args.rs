@@ -51,7 +51,7 @@ impl Command {
 
 const SETTINGS_HELP: &str = "Every setting can also be given in the environment and in a TOML file: \
 --web.listen-address is DUROXIDE_EXPORTER_WEB_LISTEN_ADDRESS, and listen-address in the section [web]. \
-Flags win over the environment, the environment over the file. Several stores in one variable are separated by \
+Flags win over the environment, the environment over the file, the file over OpenTelemetry's OTEL_* variables. Several stores in one variable are separated by \
 white space. Durations are written as in 500ms, 5s or 1m30s.";
 
 /// Reads the arguments.

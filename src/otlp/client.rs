@@ -73,8 +73,8 @@ impl Client {
     }
 
     /// Sends a request until it is taken, refused, or the time is over.
-    pub(crate) async fn send<E: Export>(&self, request: &E) -> Result<Accepted, SendError> {
-        let sent = self.send_until::<E>(self.body(request)?, Instant::now() + self.timeout).await;
+    pub(crate) async fn send<E: Export + 'static>(&self, request: E) -> Result<Accepted, SendError> {
+        let sent = self.send_until::<E>(self.body(request).await?, Instant::now() + self.timeout).await;
         match sent {
             Ok(Accepted { rejected, message }) => {
                 Ok(Accepted { rejected, message: failure::without(message, &self.secrets) })
@@ -85,7 +85,7 @@ impl Client {
 
     /// A request for metrics that holds none: whether the collector would take one that does.
     pub(crate) async fn probe(&self) -> Result<(), SendError> {
-        self.send(&ExportMetricsServiceRequest::default()).await.map(|_| ())
+        self.send(ExportMetricsServiceRequest::default()).await.map(|_| ())
     }
 
     async fn send_until<E: Export>(&self, body: Bytes, deadline: Instant) -> Result<Accepted, SendError> {
@@ -94,7 +94,10 @@ impl Client {
             let error = match tokio::time::timeout_at(deadline, self.attempt::<E>(body.clone())).await {
                 Ok(Ok(answer)) => return read::<E>(answer),
                 Ok(Err(error)) => error,
-                Err(_elapsed) => return Err(SendError::timeout(&format_duration(self.timeout))),
+                Err(_elapsed) => {
+                    self.renew();
+                    return Err(SendError::timeout(&format_duration(self.timeout)));
+                }
             };
             let pause = error.wait.unwrap_or_else(|| jitter(backoff));
             if !error.again || Instant::now() + pause >= deadline {
@@ -112,15 +115,24 @@ impl Client {
         }
     }
 
-    /// What is sent: for gRPC, the library compresses.
-    fn body<E: Export>(&self, request: &E) -> Result<Bytes, SendError> {
-        let body = request.encode_to_vec();
-        match self.transport {
-            Transport::Http(_) if self.gzip => output::gzip(&body)
-                .map(Bytes::from)
-                .map_err(|error| SendError::refused(format!("cannot compress: {error}"))),
-            _ => Ok(body.into()),
+    /// A connection that died without a word would swallow what follows, too.
+    fn renew(&self) {
+        match &self.transport {
+            Transport::Grpc(grpc) => grpc.renew(),
+            // Has closed the connection whose answer nobody waits for any more.
+            Transport::Http(_) => {}
         }
+    }
+
+    /// What is sent, made away from the event loop. For gRPC, the library compresses.
+    async fn body<E: Export + 'static>(&self, request: E) -> Result<Bytes, SendError> {
+        let gzip = self.gzip && matches!(self.transport, Transport::Http(_));
+        let made = tokio::task::spawn_blocking(move || {
+            let body = request.encode_to_vec();
+            if gzip { output::gzip(&body) } else { Ok(body) }
+        });
+        let made = made.await.unwrap_or_else(|error| Err(error.into()));
+        made.map(Bytes::from).map_err(|error| SendError::refused(format!("cannot be encoded: {error}")))
     }
 }
 

@@ -108,8 +108,8 @@ impl SendError {
 }
 
 /// What libraries say when the other side speaks something else: HTTP/1 to gRPC, HTTP/2 to HTTP, plain to TLS.
-const OTHER_PROTOCOL: [&str; 3] =
-    ["frame with invalid size", "received unexpected message", "corrupt message"];
+const OTHER_PROTOCOL: [&str; 4] =
+    ["frame with invalid size", "received unexpected message", "invalid HTTP version", "corrupt message"];
 const CREDENTIALS: &str = ". The collector does not accept who we are: check --otlp.headers";
 const PLACE: &str = ". There is no OTLP receiver for metrics: check address and --otlp.protocol";
 

@@ -1,5 +1,6 @@
 //! OTLP over gRPC. Bodies pass as bytes, so that a request is encoded once, however often it is sent.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -17,7 +18,10 @@ use crate::config::Endpoint;
 
 /// Calls the services of one collector.
 pub(super) struct Grpc {
-    caller: Caller<Channel>,
+    remote: Remote,
+    /// One connection, made again when it breaks.
+    channel: Mutex<Channel>,
+    gzip: bool,
     metadata: MetadataMap,
 }
 
@@ -48,16 +52,22 @@ impl Grpc {
         if endpoint.is_https() {
             remote = remote.tls_config(pem.tonic()).map_err(wrong)?;
         }
-        let mut caller = Caller::new(remote.connect_lazy());
-        if gzip {
-            caller = caller.send_compressed(CompressionEncoding::Gzip);
-        }
-        Ok(Self { caller, metadata: MetadataMap::from_headers(headers) })
+        let channel = Mutex::new(remote.connect_lazy());
+        Ok(Self { remote, channel, gzip, metadata: MetadataMap::from_headers(headers) })
+    }
+
+    /// From now on a new connection.
+    pub(super) fn renew(&self) {
+        *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = self.remote.connect_lazy();
     }
 
     /// One try.
     pub(super) async fn call(&self, method: PathAndQuery, body: Bytes) -> Result<Bytes, SendError> {
-        let mut caller = self.caller.clone();
+        let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut caller = Caller::new(channel);
+        if self.gzip {
+            caller = caller.send_compressed(CompressionEncoding::Gzip);
+        }
         caller.ready().await.map_err(|error| SendError::network(&error))?;
         let mut request = Request::new(body);
         *request.metadata_mut() = self.metadata.clone();

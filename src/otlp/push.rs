@@ -79,7 +79,7 @@ impl Push {
         }
         self.not_before = None;
         for request in self.requests().await {
-            match self.client.send(&request).await {
+            match self.client.send(request).await {
                 Ok(accepted) => {
                     let all = accepted.rejected == 0;
                     let outcome = if all { ExportOutcome::Success } else { ExportOutcome::Partial };

@@ -1,6 +1,7 @@
 use scenarios::{
     collector::{Collector, Protocol, free_port},
     exporter::STORE,
+    relay::Relay,
     scrape::wait_for,
     series::key,
     sidecar::Sidecar,
@@ -137,6 +138,24 @@ async fn a_collector_that_never_answers_holds_up_nothing() {
         assert_eq!(collector.requests().len(), before + 1);
         // Would take a day.
         assert!(sidecar.terminate().success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_died_without_a_word_is_replaced() {
+    for protocol in BOTH {
+        let Some(collector) = Collector::start(protocol).await else { return };
+        let relay = Relay::to(&collector.endpoint()).await;
+        let fresh = store().await;
+        let flags =
+            ["--otlp.endpoint", relay.endpoint(), "--otlp.protocol", protocol.name()].map(str::to_owned);
+        let more = ["--otlp.metrics.interval", "50ms", "--otlp.timeout", "300ms"];
+        let sidecar = serve(&fresh.store, &flags, &more);
+        wait_until(&sidecar, "success", 1).await;
+        relay.kill_connections();
+        wait_until(&sidecar, "timeout", 1).await;
+        let before = ended(&sidecar, "success").await;
+        wait_until(&sidecar, "success", before + 1).await;
     }
 }
 

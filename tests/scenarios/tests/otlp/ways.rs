@@ -1,23 +1,13 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use scenarios::{
     collector::{Collector, Protocol, number},
     exporter::Running,
+    relay::Relay,
     sidecar::Program,
     stores::{Fresh, Kind},
 };
 use serde_json::Value;
-use tokio::{
-    io::AsyncReadExt as _,
-    io::AsyncWriteExt as _,
-    net::{TcpListener, TcpStream},
-};
 
 use super::serve;
 
@@ -87,15 +77,16 @@ async fn a_compressed_push_is_smaller_on_the_wire() {
         for compression in ["none", "gzip"] {
             let Some(collector) = Collector::start(protocol).await else { return };
             let fresh = store().await;
-            let (endpoint, sent) = relay(&collector.endpoint()).await;
+            let relay = Relay::to(&collector.endpoint()).await;
             // The one push of its end.
-            let flags = ["--otlp.endpoint", &endpoint, "--otlp.protocol", protocol.name()].map(str::to_owned);
+            let flags =
+                ["--otlp.endpoint", relay.endpoint(), "--otlp.protocol", protocol.name()].map(str::to_owned);
             let sidecar = serve(&fresh.store, &flags, &["--otlp.compression", compression]);
             assert!(sidecar.terminate().success());
             let requests = collector.requests();
             assert_eq!(requests.len(), 1);
             assert!(polls(&requests[0]).is_some());
-            sizes.push(sent.load(Ordering::SeqCst));
+            sizes.push(relay.sent());
         }
         assert!(sizes[1] * 2 < sizes[0], "{protocol:?}: {sizes:?}");
     }
@@ -105,30 +96,4 @@ fn polls(request: &Value) -> Option<f64> {
     let mut metrics = request["metrics"].as_array()?.iter();
     let metric = metrics.find(|metric| metric["name"] == "duroxide.polls")?;
     Some(number(&metric["points"][0]["value"]))
-}
-
-/// Passes on what comes, and counts what is sent to the collector.
-async fn relay(endpoint: &str) -> (String, Arc<AtomicU64>) {
-    let to = endpoint.rsplit('/').next().unwrap().to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let sent = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&sent);
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let server = TcpStream::connect(&to).await.unwrap();
-            let (mut from_client, mut to_client) = client.into_split();
-            let (mut from_server, mut to_server) = server.into_split();
-            let counted = Arc::clone(&counted);
-            tokio::spawn(async move {
-                let mut buffer = vec![0; 1 << 16];
-                while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
-                    counted.fetch_add(read as u64, Ordering::SeqCst);
-                    to_server.write_all(&buffer[..read]).await.unwrap();
-                }
-            });
-            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-        }
-    });
-    (format!("http://localhost:{port}"), sent)
 }
