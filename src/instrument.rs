@@ -18,8 +18,9 @@
 //!   log, idle polls cost nothing in any subscriber, and filters hold. For OpenTelemetry [`Backdated`] makes its start
 //!   earlier by that duration; without it, start and end are both the end of the fetch.
 //!
-//! What the provider itself logs during a fetch is therefore not within the span. It is within those of all other calls,
-//! which are made before.
+//! Of other calls the span is made before. None is entered: what a provider logs meanwhile would become a part of it, and
+//! that may be anything (the framework's own for SQLite logs whole work items at level debug). Spans that a provider makes
+//! by itself are therefore beside these, not within them.
 //!
 //! # What it costs
 //!

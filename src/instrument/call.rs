@@ -1,6 +1,6 @@
 //! Calls that are watched: each is recorded once, also when it is dropped before it has ended.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProviderEr
 const CANCELLED: &str = "cancelled";
 const PANICKED: &str = "panicked";
 
-/// A call other than a fetch: its span is made before, and what happens meanwhile is within it.
+/// A call other than a fetch: its span is made before.
 pub(super) struct Call<'a> {
     of: &'a Instrumented,
     method: &'static Method,
@@ -41,8 +41,9 @@ impl<'a> Call<'a> {
         Self { of, method, span, began, ended: false }
     }
 
-    pub(super) async fn run<T>(mut self, mut answer: Answer<'_, T>) -> Result<T, ProviderError> {
-        let result = poll_fn(|context| self.span.in_scope(|| answer.as_mut().poll(context))).await;
+    /// The span is not entered: what providers log meanwhile may hold payloads, and would become a part of it.
+    pub(super) async fn run<T>(mut self, answer: Answer<'_, T>) -> Result<T, ProviderError> {
+        let result = answer.await;
         self.end(result.as_ref().err().map(|error| self.method.error_type(error.retryable)));
         result
     }
