@@ -10,7 +10,9 @@
 
 mod calls;
 mod canned;
+mod collector;
 mod dropped;
+mod example;
 mod forwarded;
 mod links;
 mod measured;
