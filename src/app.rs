@@ -8,19 +8,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::{self, Settings, SettingsError};
 use crate::management::ManagementAPI;
 use crate::metrics;
-use crate::observe::{Poller, PollerSettings, Readers, StateError, StateFile, store_view};
+use crate::observe::{Poller, PollerSettings, Readers, store_view};
 use crate::otlp::{self, Push};
 use crate::server::{self, Server};
 use crate::source::{Degraded, Source};
+use crate::state::{StateError, StateFile};
 use crate::store::connect::{self, Neighbour};
 use crate::store::{StoreSpec, StoreUrl};
 use crate::telemetry::Telemetry;
+use crate::trace_id::TraceIds;
+use crate::traces::{self, Lane, Sampling};
 
 /// Time for pollers to be dropped when the exporter stops.
 const POLLERS_END: Duration = Duration::from_secs(1);
@@ -32,6 +35,7 @@ pub struct Exporter {
     pollers: Vec<Poller>,
     server: Server,
     push: Option<Push>,
+    lanes: Vec<Lane>,
     drain_timeout: Duration,
 }
 
@@ -41,8 +45,23 @@ pub struct Exporter {
 pub struct ExporterBuilder {
     settings: Settings,
     neighbour: Neighbour,
-    sources: Vec<(Arc<str>, Box<dyn Source>)>,
+    stores: Vec<Watched>,
     mistakes: Vec<String>,
+}
+
+/// A store, as one lane or two read it.
+struct Watched {
+    name: Arc<str>,
+    source: Box<dyn Source>,
+    /// Another source for its traces; `None` where there is no history to tell.
+    traced: Option<Box<dyn Source>>,
+}
+
+impl Watched {
+    fn at(name: Arc<str>, url: &StoreUrl, neighbour: Neighbour) -> Self {
+        let traced = Some(connect::source(url, neighbour));
+        Self { name, source: connect::source(url, neighbour), traced }
+    }
 }
 
 /// Why an exporter could not start.
@@ -116,15 +135,21 @@ impl Exporter {
     /// # Errors
     /// [`RunError::Poller`], which would be a defect of this crate.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { listeners, pollers, server, push, drain_timeout, addresses: _ } = self;
+        let Self { listeners, pollers, server, push, lanes, drain_timeout, addresses: _ } = self;
         // Ends with this future, whoever drops it.
         let mut pushing = JoinSet::new();
-        let (stop_pushing, stopped) = oneshot::channel::<()>();
+        let (stop_pushing, stopped) = watch::channel(false);
+        let stopped = || {
+            let mut stopped = stopped.clone();
+            async move {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            }
+        };
         if let Some(push) = push {
-            let stopped = async {
-                let _ = stopped.await;
-            };
-            pushing.spawn(push.run(stopped, drain_timeout));
+            pushing.spawn(push.run(stopped(), drain_timeout));
+        }
+        for lane in lanes {
+            pushing.spawn(lane.run(stopped(), drain_timeout));
         }
         let mut polling = JoinSet::new();
         for poller in pollers {
@@ -140,7 +165,7 @@ impl Exporter {
                 }
             }
             // Nobody listens where nothing is pushed.
-            let _ = stop_pushing.send(());
+            let _ = stop_pushing.send(true);
         };
         server.serve(listeners, stop).await;
         // Bounded by the same time as the requests in flight, from the same moment.
@@ -156,7 +181,7 @@ impl ExporterBuilder {
     /// Polls the store at `url`, for example `sqlite:/var/lib/orders/store.db`, under the label `store="name"`.
     pub fn store(mut self, name: &str, url: &str) -> Self {
         match (StoreSpec::check_name(name), StoreUrl::parse(url)) {
-            (Ok(name), Ok(url)) => self.sources.push((name, connect::source(&url, self.neighbour))),
+            (Ok(name), Ok(url)) => self.stores.push(Watched::at(name, &url, self.neighbour)),
             (name, url) => self
                 .mistakes
                 .extend([name.err(), url.err()].into_iter().flatten().map(|error| error.to_string())),
@@ -168,7 +193,10 @@ impl ExporterBuilder {
     /// [`Unsupported`](crate::ManagementError::Unsupported) to is left out of the metrics.
     pub fn observe(mut self, name: &str, management: Arc<dyn ManagementAPI>) -> Self {
         match StoreSpec::check_name(name) {
-            Ok(name) => self.sources.push((name, Box::new(Degraded::new(management)))),
+            Ok(name) => {
+                let source = Box::new(Degraded::new(management));
+                self.stores.push(Watched { name, source, traced: None });
+            }
             Err(error) => self.mistakes.push(error.to_string()),
         }
         self
@@ -226,7 +254,16 @@ impl ExporterBuilder {
         self.otlp(endpoint)
     }
 
-    /// Time from one push to the next. Default 1 min.
+    /// Sends every execution that ends as a trace, made of its history, to the collector of [`otlp`](Self::otlp). The ids
+    /// are those of [`TraceIds`] with this namespace, which is usually empty. Traces hold names and ids, no inputs or
+    /// outputs.
+    pub fn traces(mut self, namespace: &str) -> Self {
+        self.settings.traces.enabled = true;
+        namespace.clone_into(&mut self.settings.traces.namespace);
+        self
+    }
+
+    /// Time from one push of the metrics to the next. Default 1 min.
     pub fn otlp_interval(mut self, interval: Duration) -> Self {
         self.settings.otlp.metrics_interval = interval;
         self
@@ -240,7 +277,7 @@ impl ExporterBuilder {
 
     /// Polls a store whose URL the command line has read.
     pub(crate) fn spec(mut self, spec: &StoreSpec) -> Self {
-        self.sources.push((Arc::clone(&spec.name), connect::source(&spec.url, self.neighbour)));
+        self.stores.push(Watched::at(Arc::clone(&spec.name), &spec.url, self.neighbour));
         self
     }
 
@@ -255,17 +292,21 @@ impl ExporterBuilder {
     /// # Errors
     /// Every mistake in the settings at once, or an address that cannot be bound.
     pub async fn bind(self) -> Result<Exporter, StartError> {
-        let Self { settings, neighbour: _, sources, mut mistakes } = self;
-        if sources.is_empty() && mistakes.is_empty() {
+        let Self { settings, neighbour: _, stores, mut mistakes } = self;
+        if stores.is_empty() && mistakes.is_empty() {
             mistakes.push("no store to watch: call store() or observe()".to_owned());
         }
-        for (index, (name, _)) in sources.iter().enumerate() {
-            if sources.iter().take(index).any(|(earlier, _)| earlier == name) {
+        for (index, Watched { name, .. }) in stores.iter().enumerate() {
+            if stores.iter().take(index).any(|earlier| earlier.name == *name) {
                 mistakes.push(format!("store name {name:?} is given twice"));
             }
         }
         mistakes.extend(
-            settings.check().into_iter().map(|SettingsError { key, problem }| format!("{key}: {problem}")),
+            settings
+                .check()
+                .into_iter()
+                .chain(settings.check_together())
+                .map(|SettingsError { key, problem }| format!("{key}: {problem}")),
         );
         let collector = settings.otlp.metrics().map(|endpoint| otlp::Client::new(&settings.otlp, &endpoint));
         let collector = collector.transpose().unwrap_or_else(|problems| {
@@ -292,7 +333,8 @@ impl ExporterBuilder {
         }
         let mut pollers = Vec::new();
         let mut readers = Vec::new();
-        for (name, source) in sources {
+        let mut lanes = Vec::new();
+        for Watched { name, source, traced } in stores {
             telemetry.announce_store(&name);
             let state = match &settings.state_dir {
                 Some(directory) => {
@@ -301,6 +343,11 @@ impl ExporterBuilder {
                 }
                 None => None,
             };
+            if let Some((collector, _)) = settings.traces_collector() {
+                let resource = addresses.first().map(|address| otlp::resource(collector, *address));
+                let lane = lane(&settings, &name, traced, resource.unwrap_or_default(), &telemetry)?;
+                lanes.extend(lane);
+            }
             let (writer, reader) = store_view(Arc::clone(&name));
             readers.push(reader);
             let poller_settings = PollerSettings {
@@ -318,8 +365,45 @@ impl ExporterBuilder {
             Push::new(collector, readers.clone(), telemetry, settings.otlp.metrics_interval, resource)
         });
         let server = Server::new(readers, server::Settings::from(&settings));
-        Ok(Exporter { listeners, addresses, pollers, server, push, drain_timeout: settings.drain_timeout })
+        let drain_timeout = settings.drain_timeout;
+        Ok(Exporter { listeners, addresses, pollers, server, push, lanes, drain_timeout })
     }
+}
+
+/// What sends the traces of a store.
+fn lane(
+    settings: &Settings,
+    name: &Arc<str>,
+    source: Option<Box<dyn Source>>,
+    resource: Vec<(String, String)>,
+    telemetry: &Arc<Telemetry>,
+) -> Result<Option<Lane>, StartError> {
+    let Some((otlp, endpoint)) = settings.traces_collector() else { return Ok(None) };
+    let Some(source) = source else {
+        tracing::warn!(store = %name, "there are no traces of it: its ManagementAPI has no history to follow");
+        return Ok(None);
+    };
+    let client = otlp::Client::new(otlp, &endpoint).map_err(StartError::Settings)?;
+    let traces = &settings.traces;
+    let lane_settings = traces::Settings {
+        interval: settings.poll_interval,
+        timeout: settings.poll_timeout,
+        backfill: traces.backfill,
+        payloads: traces.payloads,
+        sampling: Sampling {
+            ratio: traces.sample_ratio,
+            failed: traces.keep_failed,
+            slower_than: traces.keep_slower_than,
+        },
+        ids: TraceIds::new(&traces.namespace),
+        resource,
+    };
+    let file = match &settings.state_dir {
+        Some(directory) => Some(StateFile::open(&directory.join("traces"), name)?),
+        None => None,
+    };
+    let store = Arc::clone(name);
+    Ok(Some(Lane::new(store, source, client, lane_settings, Arc::clone(telemetry), file)))
 }
 
 impl fmt::Debug for Exporter {

@@ -20,6 +20,7 @@ mod otlp;
 mod parse;
 mod suggest;
 mod table;
+mod traces;
 
 pub(crate) use duration::{format as format_duration, parse as parse_duration};
 pub(crate) use layers::{Environment, Given, file_path};
@@ -29,6 +30,7 @@ pub(crate) use mistake::Mistake;
 pub(crate) use otlp::{Endpoint, Otlp, Protocol, endpoint as parse_endpoint};
 pub(crate) use parse::{Config, LogFormat};
 pub(crate) use table::{SETTINGS, Setting, markdown};
+pub(crate) use traces::Traces;
 
 /// 9899 is free in the list of default ports of Prometheus exporters.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
@@ -37,7 +39,7 @@ pub(crate) const DEFAULT_LISTEN: SocketAddr =
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What an exporter needs to run, apart from its stores.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     /// Empty: [`DEFAULT_LISTEN`].
     pub(crate) listen: Vec<SocketAddr>,
@@ -55,6 +57,7 @@ pub(crate) struct Settings {
     /// Time requests in flight have to end after a stop signal.
     pub(crate) drain_timeout: Duration,
     pub(crate) otlp: Otlp,
+    pub(crate) traces: Traces,
 }
 
 impl Default for Settings {
@@ -72,6 +75,7 @@ impl Default for Settings {
             header_read_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(5),
             otlp: Otlp::default(),
+            traces: Traces::default(),
         }
     }
 }
@@ -88,6 +92,23 @@ pub(crate) struct SettingsError {
 impl Settings {
     pub(crate) fn listen_or_default(&self) -> Vec<SocketAddr> {
         if self.listen.is_empty() { vec![DEFAULT_LISTEN] } else { self.listen.clone() }
+    }
+
+    /// Where traces go and how, if anywhere.
+    pub(crate) fn traces_collector(&self) -> Option<(&Otlp, Endpoint)> {
+        let Traces { enabled, endpoint, otlp, .. } = &self.traces;
+        let otlp = otlp.as_ref().unwrap_or(&self.otlp);
+        let endpoint = endpoint.clone().or_else(|| otlp.of_signal("v1/traces"));
+        endpoint.filter(|_| *enabled).map(|endpoint| (otlp, endpoint))
+    }
+
+    /// What cannot work because of two settings.
+    pub(crate) fn check_together(&self) -> Option<SettingsError> {
+        let nowhere = self.traces.enabled && self.traces_collector().is_none();
+        nowhere.then(|| SettingsError {
+            key: "otlp.traces.enabled",
+            problem: "needs a collector: give --otlp.endpoint or --otlp.traces.endpoint, too".to_owned(),
+        })
     }
 
     /// Everything that cannot work, not only the first.

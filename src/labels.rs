@@ -115,6 +115,21 @@ label_enum! {
     pub(crate) Signal {
         /// The families of the catalogue.
         Metrics = "metrics",
+        /// Finished executions.
+        Traces = "traces",
+    }
+}
+
+#[cfg(feature = "exporter")]
+label_enum! {
+    /// What became of the trace of a finished execution.
+    pub(crate) TraceOutcome {
+        /// The collector has it.
+        Exported = "exported",
+        /// It is not among those that are kept.
+        Unsampled = "unsampled",
+        /// The history was deleted before it could be read.
+        Missing = "missing",
     }
 }
 

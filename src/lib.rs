@@ -73,6 +73,8 @@ mod server;
     expect(dead_code, reason = "without a backend no store's history is read")
 )]
 mod source;
+#[cfg(feature = "exporter")]
+mod state;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 #[cfg_attr(
     not(feature = "exporter"),
@@ -84,6 +86,8 @@ mod telemetry;
 #[cfg(feature = "exporter")]
 #[doc(hidden)] // for this project's own tests
 pub mod testing;
+#[cfg(feature = "exporter")]
+mod traces;
 
 #[cfg(feature = "exporter")]
 pub use app::{Exporter, ExporterBuilder, RunError, StartError};

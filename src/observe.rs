@@ -11,7 +11,7 @@ mod view;
 
 pub(crate) use history::{
     ActivityTotals, Bounds, ChildTotals, DURATION_MS, EVENTS, Ended, ExecutionTotals, Follower, Histogram,
-    LATENESS_MS, ROUNDTRIP_MS, StateError, StateFile, Totals,
+    LATENESS_MS, ROUNDTRIP_MS, State, Totals,
 };
 pub(crate) use poller::{CappedFamilies, Poller, PollerSettings};
 pub(crate) use view::{Health, Readers, Running, Snapshot, StoreReader, StoreView, View, store_view};

@@ -22,3 +22,4 @@ pub(crate) use client::Client;
 pub(crate) use failure::SendError;
 pub(crate) use push::Push;
 pub(crate) use resource::resource;
+pub(crate) use told::Told;

@@ -44,6 +44,25 @@ pub(crate) trait Source: Send {
     ) -> Result<(), SourceError>;
 }
 
+/// A source interrupts itself at its limit; one that does not answer even then is dropped this much later (or, under a
+/// shorter limit, when that has passed once more).
+#[cfg(feature = "exporter")]
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The answer of a source, or that it hangs.
+#[cfg(feature = "exporter")]
+pub(crate) async fn within<T>(
+    limit: Duration,
+    read: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    tokio::time::timeout(limit.saturating_add(GRACE.min(limit)), read).await.unwrap_or_else(|_elapsed| {
+        Err(SourceError::new(
+            FailureReason::Timeout,
+            format!("no answer within {limit:?}: the store or its file system hangs"),
+        ))
+    })
+}
+
 /// What a read is to bring.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {

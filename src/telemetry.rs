@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use crate::labels::{ExportOutcome, FailureReason, Signal};
+use crate::labels::{ExportOutcome, FailureReason, Signal, TraceOutcome};
 
 /// Poll durations: from an idle SQLite store (below 1 ms) to the default time limit (30 s) and beyond.
 const POLL_BUCKETS: &[f64] =
@@ -26,6 +26,7 @@ pub(crate) struct Telemetry {
     state_write_failures: IntCounterVec,
     otlp_exports: IntCounterVec,
     otlp_rejected: IntCounterVec,
+    traces: IntCounterVec,
     /// When all of them were 0.
     began: SystemTime,
     // gather() reads /proc for the process metrics; two scrapes at once need not do it twice at the same time.
@@ -41,6 +42,7 @@ pub(crate) struct Names {
     pub(crate) state_write_failures: String,
     pub(crate) otlp_exports: String,
     pub(crate) otlp_rejected: String,
+    pub(crate) traces: String,
 }
 
 impl Telemetry {
@@ -57,6 +59,7 @@ impl Telemetry {
             state_write_failures,
             otlp_exports,
             otlp_rejected,
+            traces,
         } = names;
         // The help shown to people is the catalogue's; the crate only demands that there is one.
         let help = "see the catalogue";
@@ -72,6 +75,7 @@ impl Telemetry {
             state_write_failures: IntCounterVec::new(Opts::new(state_write_failures, help), &["store"])?,
             otlp_exports: IntCounterVec::new(Opts::new(otlp_exports, help), &["signal", "outcome"])?,
             otlp_rejected: IntCounterVec::new(Opts::new(otlp_rejected, help), &["signal"])?,
+            traces: IntCounterVec::new(Opts::new(traces, help), &["store", "outcome"])?,
             began: SystemTime::now(),
             gathering: Mutex::new(()),
         };
@@ -82,6 +86,7 @@ impl Telemetry {
         this.registry.register(Box::new(this.state_write_failures.clone()))?;
         this.registry.register(Box::new(this.otlp_exports.clone()))?;
         this.registry.register(Box::new(this.otlp_rejected.clone()))?;
+        this.registry.register(Box::new(this.traces.clone()))?;
         #[cfg(target_os = "linux")]
         this.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(this)
@@ -137,6 +142,18 @@ impl Telemetry {
     pub(crate) fn exported(&self, signal: Signal, outcome: ExportOutcome, rejected: u64) {
         self.otlp_exports.with_label_values(&[signal.as_str(), outcome.as_str()]).inc();
         self.otlp_rejected.with_label_values(&[signal.as_str()]).inc_by(rejected);
+    }
+
+    /// Makes the counters of a store's traces exist at zero.
+    pub(crate) fn announce_traces(&self, store: &str) {
+        for outcome in TraceOutcome::ALL {
+            self.traces.with_label_values(&[store, outcome.as_str()]);
+        }
+    }
+
+    /// So many executions of `store` were dealt with.
+    pub(crate) fn traced(&self, store: &str, outcome: TraceOutcome, executions: u64) {
+        self.traces.with_label_values(&[store, outcome.as_str()]).inc_by(executions);
     }
 
     /// When all of these counters were 0.

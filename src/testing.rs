@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::metrics::{self, Value};
-use crate::observe::{Follower, Health, Poller, PollerSettings, Readers, StateFile, StoreReader, store_view};
+use crate::observe::{Follower, Health, Poller, PollerSettings, Readers, State, StoreReader, store_view};
+use crate::state::StateFile;
 use crate::store::StoreUrl;
 use crate::store::connect::{self, Neighbour};
 use crate::telemetry::Telemetry;
@@ -57,7 +58,7 @@ impl Probe {
         url: &str,
         neighbour: Neighbour,
         backfill: bool,
-        state: Option<StateFile>,
+        state: Option<StateFile<State>>,
     ) -> Result<Self, String> {
         let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
         let telemetry =

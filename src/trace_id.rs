@@ -18,14 +18,16 @@ use sha2::{Digest, Sha256};
 /// 4. The span id of what an event of its history began (an activity by its `ActivityScheduled`, a timer by its
 ///    `TimerCreated`) is the first 8 bytes of SHA-256 over the name, one byte 1, and the id of the event (8 bytes,
 ///    big-endian).
-/// 5. Where all bytes would be 0, which no valid id is, the last is 1.
+/// 5. The span id of an activity that was tried more than once, which holds its tries, is the first 8 bytes of SHA-256
+///    over the name, one byte 2, and the id of the event that began the first try (8 bytes, big-endian).
+/// 6. Where all bytes would be 0, which no valid id is, the last is 1.
 ///
 /// For the first execution of the instance `order-42` and its event 7:
 ///
-/// | namespace | trace id | span id of the execution | span id of event 7 |
-/// |---|---|---|---|
-/// | (empty) | `b06f5aec2dc3a9c391c0deb180b23847` | `33aedac1d27d6d87` | `08b6816b8bddf598` |
-/// | `prod` | `f381f171164fbb9b875c9391bf21abe7` | `2f34d0fbb077c83e` | `17dbac6cd771bd12` |
+/// | namespace | trace id | span id of the execution | span id of event 7 | of all tries that it began |
+/// |---|---|---|---|---|
+/// | (empty) | `b06f5aec2dc3a9c391c0deb180b23847` | `33aedac1d27d6d87` | `08b6816b8bddf598` | `b4bdb6d067aca89b` |
+/// | `prod` | `f381f171164fbb9b875c9391bf21abe7` | `2f34d0fbb077c83e` | `17dbac6cd771bd12` | `0fea630f8fc5c357` |
 ///
 /// The namespace keeps stores apart in which the same ids mean different things. It is empty unless set, and has to be
 /// the same on both sides.
@@ -61,6 +63,12 @@ impl TraceIds {
     #[must_use]
     pub fn span_id(&self, instance: &str, execution: u64, event_id: u64) -> [u8; 8] {
         id(self.name(instance, execution).chain_update([1]).chain_update(event_id.to_be_bytes()))
+    }
+
+    /// The span id of an activity that was tried more than once, which holds its tries; `event_id` began the first.
+    #[must_use]
+    pub fn tries_span_id(&self, instance: &str, execution: u64, event_id: u64) -> [u8; 8] {
+        id(self.name(instance, execution).chain_update([2]).chain_update(event_id.to_be_bytes()))
     }
 
     /// The trace id together with the span id of an event, or of the execution itself: the name is hashed once.
@@ -157,6 +165,8 @@ mod tests {
             );
             assert_eq!(hex(&ids.span_id(instance, execution, event)), span, "{namespace} {instance} {event}");
         }
+        let tries = |namespace| hex(&TraceIds::new(namespace).tries_span_id("order-42", 1, 7));
+        assert_eq!([tries(""), tries("prod")], ["b4bdb6d067aca89b", "0fea630f8fc5c357"]);
         let (.., trace, _, _) = KNOWN[0];
         assert_eq!(hex(&TraceIds::default().trace_id("order-42", 1)), trace);
     }

@@ -37,6 +37,10 @@ async fn run(config: Config) -> Result<(), Error> {
         format!("metrics are pushed to {endpoint} ({}) every {every}", settings.otlp.protocol.as_str())
     });
 
+    let traces = settings.traces_collector().map(|(otlp, endpoint)| {
+        format!("traces of executions that end are sent to {endpoint} ({})", otlp.protocol.as_str())
+    });
+
     let mut builder = Exporter::builder().sidecar().settings(settings);
     for store in &stores {
         builder = builder.spec(store);
@@ -51,8 +55,8 @@ async fn run(config: Config) -> Result<(), Error> {
         "listening on {}",
         urls.join(" and ")
     );
-    if let Some(push) = push {
-        tracing::info!("{push}");
+    for line in push.iter().chain(&traces) {
+        tracing::info!("{line}");
     }
 
     let (stop, stopped) = oneshot::channel();

@@ -5,8 +5,9 @@ use std::io;
 use super::layers::{self, Environment, Given};
 use super::listen::Resolver;
 use super::mistake::{Mistake, Origin};
+use super::otel::{self, Of};
 use super::parse::Config;
-use super::{SettingsError, file, otel, table};
+use super::{SettingsError, file, table};
 
 /// What was given, by whom. Nothing else is looked at: no process environment, no files.
 pub(crate) struct Inputs<'a> {
@@ -62,9 +63,22 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
     }
 
     // Checked whole, used as far as nobody stronger says where to push.
-    let mut standard = otel::read(environment, &mut mistakes);
-    check(&standard.given, |key| standard.origin(key), resolve, &mut mistakes);
+    let [mut standard, mut of_traces] = [Of::Metrics, Of::Traces].map(|of| {
+        let mut found = Vec::new();
+        let standard = otel::read(environment, of, &mut found);
+        check(&standard.given, |key| standard.origin(key), resolve, &mut found);
+        // What is wrong for all signals is told once.
+        found.retain(|mistake| !mistakes.contains(mistake));
+        mistakes.extend(found);
+        standard
+    });
     standard.yield_to(&layers);
+    of_traces.yield_to(&layers);
+    for key in ["otlp.traces.enabled", "otlp.traces.endpoint"] {
+        standard.given.extend(of_traces.given.get_key_value(key).map(|(key, texts)| (*key, texts.clone())));
+    }
+    let mut layers_of_traces = layers.clone();
+    layers_of_traces.push(of_traces.given);
     layers.push(standard.given);
 
     // An empty list is no list, so that it cannot silently hide one of a lower layer.
@@ -83,7 +97,17 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
     for (key, texts) in layers.iter().rev().flatten() {
         config.set(key, texts, resolve);
     }
-    Ok(config)
+    let mut of_traces = Config::default();
+    for (key, texts) in layers_of_traces.iter().rev().flatten().filter(|(_, texts)| !texts.is_empty()) {
+        of_traces.set(key, texts, resolve);
+    }
+    config.settings.traces.otlp = Some(of_traces.settings.otlp).filter(|otlp| *otlp != config.settings.otlp);
+    match config.settings.check_together() {
+        Some(SettingsError { key, problem }) => {
+            Err(vec![Mistake::new(Origin::Flag(key.to_owned()), problem)])
+        }
+        None => Ok(config),
+    }
 }
 
 /// Reports what is wrong with the values of one layer.

@@ -29,6 +29,8 @@ const KEYS: [(&str, &str); 7] = [
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const METRICS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const TRACES_EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
 const EXPORTER: &str = "OTEL_METRICS_EXPORTER";
 const DISABLED: &str = "OTEL_SDK_DISABLED";
@@ -37,30 +39,48 @@ const DISABLED: &str = "OTEL_SDK_DISABLED";
 const DEFAULT_ENDPOINT: &str = "http://localhost:4318";
 const DEFAULT_ENDPOINT_GRPC: &str = "http://localhost:4317";
 
+/// Of what the variables are asked: those for one signal win over those for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    Metrics,
+    Traces,
+}
+
+impl Of {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Metrics => "METRICS",
+            Self::Traces => "TRACES",
+        }
+    }
+}
+
 /// What the variables say. Empty ones count as not set.
-pub(super) fn read(environment: &Environment, mistakes: &mut Vec<Mistake>) -> Otel {
+pub(super) fn read(environment: &Environment, of: Of, mistakes: &mut Vec<Mistake>) -> Otel {
     let mut reader = Reader { environment, mistakes, otel: Otel::default() };
     if reader.text(DISABLED).is_some_and(|(_, text)| text.eq_ignore_ascii_case("true")) {
         return Otel::default();
     }
     for (key, end) in KEYS {
-        let metrics = reader.text(&format!("OTEL_EXPORTER_OTLP_METRICS_{end}"));
-        let found = metrics.or_else(|| reader.text(&format!("OTEL_EXPORTER_OTLP_{end}")));
+        let signal = reader.text(&format!("OTEL_EXPORTER_OTLP_{}_{end}", of.word()));
+        let found = signal.or_else(|| reader.text(&format!("OTEL_EXPORTER_OTLP_{end}")));
         if key == "otlp.timeout" {
             reader.milliseconds(key, found);
         } else {
             reader.give(key, found);
         }
     }
-    let interval = reader.text(INTERVAL);
-    reader.milliseconds("otlp.metrics.interval", interval);
+    if of == Of::Metrics {
+        let interval = reader.text(INTERVAL);
+        reader.milliseconds("otlp.metrics.interval", interval);
+    }
     for (key, variable) in
         [("otlp.service-name", "OTEL_SERVICE_NAME"), ("otlp.resource-attributes", "OTEL_RESOURCE_ATTRIBUTES")]
     {
         let found = reader.text(variable);
         reader.give(key, found);
     }
-    reader.endpoints();
+    reader.endpoints(of);
     reader.otel
 }
 
@@ -72,7 +92,7 @@ impl Otel {
 
     /// An address that this exporter was told by name holds for metrics, too.
     pub(super) fn yield_to(&mut self, stronger: &[Given]) {
-        let keys = ["otlp.endpoint", "otlp.metrics.endpoint"];
+        let keys = ["otlp.endpoint", "otlp.metrics.endpoint", "otlp.traces.endpoint"];
         if stronger.iter().any(|given| keys.iter().any(|key| given.contains_key(key))) {
             self.given.retain(|key, _| !keys.contains(key));
         }
@@ -118,16 +138,17 @@ impl Reader<'_> {
     }
 
     /// An address switches pushing on; so does asking for the exporter, which has a default.
-    fn endpoints(&mut self) {
-        let exporters = self.text(EXPORTER);
+    fn endpoints(&mut self, of: Of) {
+        let (exporter, own, key) = match of {
+            Of::Metrics => (EXPORTER, METRICS_ENDPOINT, "otlp.metrics.endpoint"),
+            Of::Traces => (TRACES_EXPORTER, TRACES_ENDPOINT, "otlp.traces.endpoint"),
+        };
+        let exporters = self.text(exporter);
         let named: Vec<&str> =
             exporters.iter().flat_map(|(_, text)| text.split(',')).map(str::trim).collect();
         for name in &named {
-            if !["otlp", "none", "prometheus", "console", "logging"].contains(name) {
-                self.mistake(
-                    EXPORTER,
-                    "knows otlp and none; prometheus, console and logging mean nothing here",
-                );
+            if !["otlp", "none", "prometheus", "console", "logging", "jaeger", "zipkin"].contains(name) {
+                self.mistake(exporter, "knows otlp and none; other exporters mean nothing here");
             }
         }
         let wanted = named.contains(&"otlp");
@@ -135,18 +156,21 @@ impl Reader<'_> {
             return;
         }
         let endpoint = self.text(ENDPOINT);
-        let metrics_endpoint = self.text(METRICS_ENDPOINT);
-        if wanted && endpoint.is_none() && metrics_endpoint.is_none() {
+        let own_endpoint = self.text(own);
+        if wanted && of == Of::Traces {
+            self.give("otlp.traces.enabled", Some((exporter.to_owned(), "true".to_owned())));
+        }
+        if wanted && endpoint.is_none() && own_endpoint.is_none() {
             let grpc = self
                 .otel
                 .given
                 .get("otlp.protocol")
                 .is_some_and(|texts| texts.iter().any(|text| text == "grpc"));
             let default = if grpc { DEFAULT_ENDPOINT_GRPC } else { DEFAULT_ENDPOINT };
-            self.give("otlp.endpoint", Some((EXPORTER.to_owned(), default.to_owned())));
+            self.give("otlp.endpoint", Some((exporter.to_owned(), default.to_owned())));
         }
         self.give("otlp.endpoint", endpoint);
-        self.give("otlp.metrics.endpoint", metrics_endpoint);
+        self.give(key, own_endpoint);
     }
 
     fn mistake(&mut self, variable: &str, problem: &str) {
@@ -161,7 +185,7 @@ mod tests {
     fn given(variables: &[(&str, &str)]) -> (BTreeMap<&'static str, String>, Vec<String>) {
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         let mut mistakes = Vec::new();
-        let otel = read(&environment, &mut mistakes);
+        let otel = read(&environment, Of::Metrics, &mut mistakes);
         let given = otel.given.into_iter().map(|(key, texts)| (key, texts.concat())).collect();
         (given, mistakes.iter().map(ToString::to_string).collect())
     }
@@ -230,5 +254,30 @@ mod tests {
         assert_eq!(mistakes.len(), 3, "{mistakes:?}");
         assert!(mistakes[0].starts_with("environment OTEL_EXPORTER_OTLP_TIMEOUT: must be a whole number"));
         assert!(mistakes[2].starts_with("environment OTEL_METRICS_EXPORTER: knows otlp and none"));
+    }
+
+    #[test]
+    fn traces_are_asked_for_by_name() {
+        let read = |variables: &[(&str, &str)]| {
+            let environment =
+                variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
+            let mut mistakes = Vec::new();
+            let given = read(&environment, Of::Traces, &mut mistakes).given;
+            assert!(mistakes.is_empty(), "{mistakes:?}");
+            given.into_iter().map(|(key, texts)| format!("{key}={}", texts.concat())).collect::<Vec<_>>()
+        };
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c");
+        assert_eq!(read(&[endpoint]), ["otlp.endpoint=http://c"]);
+        assert_eq!(
+            read(&[endpoint, ("OTEL_TRACES_EXPORTER", "otlp"), ("OTEL_METRIC_EXPORT_INTERVAL", "1")]),
+            ["otlp.endpoint=http://c", "otlp.traces.enabled=true"]
+        );
+        assert!(read(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]).is_empty());
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t/x"),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"),
+            ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf"),
+        ];
+        assert_eq!(read(&variables), ["otlp.protocol=grpc", "otlp.traces.endpoint=http://t/x"]);
     }
 }

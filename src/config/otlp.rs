@@ -75,11 +75,16 @@ pub(crate) struct Endpoint(Uri);
 impl Otlp {
     /// Where metrics go, if anywhere.
     pub(crate) fn metrics(&self) -> Option<Endpoint> {
-        match (&self.metrics_endpoint, &self.endpoint, self.protocol) {
-            (Some(endpoint), _, _) | (None, Some(endpoint), Protocol::Grpc) => Some(endpoint.clone()),
-            (None, Some(endpoint), Protocol::Http) => Some(endpoint.join("v1/metrics")),
-            (None, None, _) => None,
-        }
+        self.metrics_endpoint.clone().or_else(|| self.of_signal("v1/metrics"))
+    }
+
+    /// Where a signal goes that has no address of its own.
+    pub(super) fn of_signal(&self, path: &str) -> Option<Endpoint> {
+        let endpoint = self.endpoint.as_ref()?;
+        Some(match self.protocol {
+            Protocol::Grpc => endpoint.clone(),
+            Protocol::Http => endpoint.join(path),
+        })
     }
 }
 

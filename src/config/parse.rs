@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::listen::Resolver;
-use super::{Settings, duration, listen, otlp};
+use super::{Settings, duration, listen, otlp, traces};
 use crate::store::StoreSpec;
 
 /// Everything the command line was told, valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
     /// At least one.
     pub(crate) stores: Vec<StoreSpec>,
@@ -80,6 +80,16 @@ impl Config {
             "otlp.client-key" => one(&mut settings.otlp.client_key, file(last)),
             "otlp.service-name" => one(&mut settings.otlp.service_name, otlp::name(last)),
             "otlp.resource-attributes" => one(&mut settings.otlp.resource_attributes, otlp::attributes(last)),
+            "otlp.traces.enabled" => one(&mut settings.traces.enabled, yes_or_no(last)),
+            "otlp.traces.endpoint" => one(&mut settings.traces.endpoint, otlp::endpoint(last, true)),
+            "otlp.traces.namespace" => one(&mut settings.traces.namespace, Ok(last.trim().to_owned())),
+            "otlp.traces.payloads" => one(&mut settings.traces.payloads, yes_or_no(last)),
+            "otlp.traces.backfill" => one(&mut settings.traces.backfill, yes_or_no(last)),
+            "otlp.traces.sample-ratio" => one(&mut settings.traces.sample_ratio, traces::ratio(last)),
+            "otlp.traces.keep-failed" => one(&mut settings.traces.keep_failed, yes_or_no(last)),
+            "otlp.traces.keep-slower-than" => {
+                one(&mut settings.traces.keep_slower_than, duration::parse(last).map(Some))
+            }
             "log.level" => one(log_filter, filter(last)),
             "log.format" => one(log_format, format(last)),
             // Read before everything else, by whoever opens the file.

@@ -19,6 +19,14 @@ impl Event {
             _ => None,
         }
     }
+
+    /// The words of a failure, which the application chose: a payload.
+    #[cfg(feature = "exporter")]
+    pub(crate) fn failure_message(&self) -> Option<&str> {
+        self.failure_kind()?;
+        let (_, content) = only_member(self.fields.get("details")?)?;
+        content.get("message").and_then(Value::as_str)
+    }
 }
 
 /// `{"Category": {"kind": …, …}}`. A kind that is new or missing does not hide the category, which says enough.

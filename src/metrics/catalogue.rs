@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use crate::labels::{
     Channel, EventType, ExecutionOutcome, ExportOutcome, FailureKind, FailureReason, InstanceStatus,
-    LeaseState, MessageState, Outcome, Queue, Signal, WaitReason,
+    LeaseState, MessageState, Outcome, Queue, Signal, TraceOutcome, WaitReason,
 };
 
 /// Definition of one metric.
@@ -242,7 +242,9 @@ catalogue! {
     OTLP_EXPORTS = Counter "duroxide.exporter.otlp.exports" Unit::Count("request"), ["signal", "outcome"],
         "Requests to the OTLP collector by how they ended, tries again included in one: success, partial (it left some out, see duroxide_exporter_otlp_rejected_items_total), refused (another try would not help), unavailable, timeout. Absent unless something is pushed.";
     OTLP_REJECTED = Counter "duroxide.exporter.otlp.rejected_items" Unit::Count("item"), ["signal"],
-        "Data points that the OTLP collector did not take of requests that it took. Absent unless something is pushed.";
+        "Data points and spans that the OTLP collector did not take, of requests that it took or that no other try would help. Absent unless something is pushed.";
+    TRACES = Counter "duroxide.exporter.traces" Unit::Count("trace"), ["store", "outcome"],
+        "Finished executions by what became of their traces: exported (the OTLP collector took it), unsampled (not among those that are kept), missing (the history was deleted before it was read). Absent unless traces are sent.";
     BUILD_INFO = Gauge "duroxide.exporter.build_info" Unit::None, ["version"],
         "Always 1. Version of the exporter.";
     PROCESS_CPU = Counter "process.cpu" Unit::Seconds, [],
@@ -295,6 +297,7 @@ pub fn markdown() -> String {
         ("`reason` of waiting", values(WaitReason::ALL, WaitReason::as_str)),
         ("`outcome` of executions", values(ExecutionOutcome::ALL, ExecutionOutcome::as_str)),
         ("`outcome` of activities and children", values(Outcome::ALL, Outcome::as_str)),
+        ("`outcome` of traces", values(TraceOutcome::ALL, TraceOutcome::as_str)),
         ("`failure_kind`", values(FailureKind::ALL, FailureKind::as_str)),
         ("`channel`", values(Channel::ALL, Channel::as_str)),
         ("`type`", values(EventType::ALL, EventType::as_str)),

@@ -10,14 +10,14 @@ use super::catalogue::{
     CHILDREN_SCHEDULED, EXECUTION_DURATION, EXECUTIONS_RUNNING, EXECUTIONS_STARTED, INSTANCES,
     INSTANCES_WAITING, OTLP_EXPORTS, OTLP_REJECTED, POLL_DURATION, POLL_FAILURES, POLLS, PROCESS_CPU,
     PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY, PROCESS_START_TIME, PROCESS_THREADS,
-    PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED, STATE_WRITE_FAILURES,
+    PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED, STATE_WRITE_FAILURES, TRACES,
 };
 use super::{Builder, Family, Kind, Metric, Sample, Value};
 use crate::observe::{CappedFamilies, View};
 use crate::telemetry::{Names, Telemetry};
 
 /// Metrics whose values are kept in the registry of `telemetry`.
-const GATHERED: [&Metric; 13] = [
+const GATHERED: [&Metric; 14] = [
     &POLL_DURATION,
     &POLLS,
     &POLL_FAILURES,
@@ -25,6 +25,7 @@ const GATHERED: [&Metric; 13] = [
     &STATE_WRITE_FAILURES,
     &OTLP_EXPORTS,
     &OTLP_REJECTED,
+    &TRACES,
     &PROCESS_OPEN_FDS,
     &PROCESS_MAX_FDS,
     &PROCESS_VIRTUAL_MEMORY,
@@ -43,6 +44,7 @@ pub(crate) fn telemetry_names() -> Names {
         state_write_failures: STATE_WRITE_FAILURES.prometheus_name(),
         otlp_exports: OTLP_EXPORTS.prometheus_name(),
         otlp_rejected: OTLP_REJECTED.prometheus_name(),
+        traces: TRACES.prometheus_name(),
     }
 }
 

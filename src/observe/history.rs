@@ -8,16 +8,14 @@ mod follow;
 mod histogram;
 mod instances;
 mod running;
-mod state;
 mod totals;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-pub(crate) use follow::Follower;
+pub(crate) use follow::{Follower, State};
 pub(crate) use histogram::{Bounds, DURATION_MS, EVENTS, Histogram, LATENESS_MS, ROUNDTRIP_MS};
 pub(crate) use running::{Survey, Waits};
-pub(crate) use state::{StateError, StateFile};
 pub(crate) use totals::{ActivityTotals, ChildTotals, Ended, ExecutionTotals, Totals};
 
 use crate::history::Brief;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::fold::{Dropped, Folder};
-use super::history::{Follower, StateFile};
+use super::history::{Follower, State};
 use super::view::{Snapshot, StoreWriter};
 use crate::source::{Mode, Source, SourceError, StoreFacts};
+use crate::state::StateFile;
 use crate::telemetry::Telemetry;
 
 /// A poll that took long is followed by a pause this many times as long: the load on a store that has become
@@ -84,7 +85,7 @@ impl Poller {
         writer: StoreWriter,
         settings: PollerSettings,
         telemetry: Arc<Telemetry>,
-        state: Option<StateFile>,
+        state: Option<StateFile<State>>,
     ) -> Self {
         let folder = Folder::new(settings.max_label_values);
         let history = Follower::new(&name, settings.max_label_values, settings.backfill, state);

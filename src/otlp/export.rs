@@ -4,6 +4,9 @@ use http::uri::PathAndQuery;
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use prost::Message;
 
 /// A request to export.
@@ -36,6 +39,21 @@ impl Export for ExportMetricsServiceRequest {
     fn accepted(answer: Self::Answer) -> Accepted {
         answer.partial_success.map_or_else(Accepted::default, |partial| Accepted {
             rejected: u64::try_from(partial.rejected_data_points).unwrap_or(0),
+            message: partial.error_message,
+        })
+    }
+}
+
+impl Export for ExportTraceServiceRequest {
+    type Answer = ExportTraceServiceResponse;
+
+    fn method() -> PathAndQuery {
+        PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    }
+
+    fn accepted(answer: Self::Answer) -> Accepted {
+        answer.partial_success.map_or_else(Accepted::default, |partial| Accepted {
+            rejected: u64::try_from(partial.rejected_spans).unwrap_or(0),
             message: partial.error_message,
         })
     }

@@ -24,6 +24,8 @@ pub(crate) struct SendError {
     pub(crate) message: String,
     /// Whether the same request may be taken later.
     pub(super) again: bool,
+    /// Whether it is what was sent that no try will get taken, not who sent it or where to.
+    pub(crate) malformed: bool,
     /// For how long the collector asked to be left alone.
     pub(crate) wait: Option<Duration>,
 }
@@ -31,11 +33,11 @@ pub(crate) struct SendError {
 impl SendError {
     pub(super) fn timeout(limit: &str) -> Self {
         let message = format!("no answer within {limit}");
-        Self { outcome: ExportOutcome::Timeout, message, again: false, wait: None }
+        Self { outcome: ExportOutcome::Timeout, message, again: false, malformed: false, wait: None }
     }
 
     pub(super) fn refused(message: String) -> Self {
-        Self { outcome: ExportOutcome::Refused, message, again: false, wait: None }
+        Self { outcome: ExportOutcome::Refused, message, again: false, malformed: false, wait: None }
     }
 
     /// No connection, or one that broke.
@@ -48,7 +50,13 @@ impl SendError {
         } else {
             ""
         };
-        Self { outcome: ExportOutcome::Unavailable, message: message + advice, again: true, wait: None }
+        Self {
+            outcome: ExportOutcome::Unavailable,
+            message: message + advice,
+            again: true,
+            malformed: false,
+            wait: None,
+        }
     }
 
     /// The answer of a gRPC server, or what kept one from coming.
@@ -74,7 +82,8 @@ impl SendError {
             _ => "",
         };
         let message = format!("{:?}{}{advice}", status.code(), said(status.message()));
-        Self::answered(again, message, wait)
+        let malformed = matches!(status.code(), Code::InvalidArgument | Code::ResourceExhausted) && !again;
+        Self::answered(again, malformed, message, wait)
     }
 
     /// The answer of an HTTP server that is none of success.
@@ -92,12 +101,16 @@ impl SendError {
             _ => "",
         };
         let wait = retry_after.and_then(|text| delay(text, now)).filter(|_| again);
-        Self::answered(again, format!("HTTP {status}{}{advice}", said(words)), wait)
+        let malformed = matches!(
+            status,
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
+        );
+        Self::answered(again, malformed, format!("HTTP {status}{}{advice}", said(words)), wait)
     }
 
-    fn answered(again: bool, message: String, wait: Option<Duration>) -> Self {
+    fn answered(again: bool, malformed: bool, message: String, wait: Option<Duration>) -> Self {
         let outcome = if again { ExportOutcome::Unavailable } else { ExportOutcome::Refused };
-        Self { outcome, message, again, wait: wait.map(|wait| wait.min(LONGEST_WAIT)) }
+        Self { outcome, message, again, malformed, wait: wait.map(|wait| wait.min(LONGEST_WAIT)) }
     }
 
     /// Takes out what must not get out, should somebody have repeated it.
@@ -111,7 +124,7 @@ impl SendError {
 const OTHER_PROTOCOL: [&str; 4] =
     ["frame with invalid size", "received unexpected message", "invalid HTTP version", "corrupt message"];
 const CREDENTIALS: &str = ". The collector does not accept who we are: check --otlp.headers";
-const PLACE: &str = ". There is no OTLP receiver for metrics: check address and --otlp.protocol";
+const PLACE: &str = ". There is no OTLP receiver for this signal: check address and --otlp.protocol";
 
 /// Text from elsewhere: on one line, not endless, without secrets.
 pub(super) fn without(mut text: String, secrets: &[String]) -> String {

@@ -12,7 +12,7 @@ const REPEAT: Duration = Duration::from_secs(300);
 
 /// What was told of one signal.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     signal: Signal,
     failing: Option<Failing>,
     /// Why items were left out, and when that was told.
@@ -27,12 +27,12 @@ struct Failing {
 }
 
 impl Told {
-    pub(super) fn new(signal: Signal) -> Self {
+    pub(crate) fn new(signal: Signal) -> Self {
         Self { signal, failing: None, partial: None }
     }
 
     /// A request was not taken. Whether that is worth a warning now.
-    pub(super) fn failed(&mut self, error: &SendError, now: Instant) -> bool {
+    pub(crate) fn failed(&mut self, error: &SendError, now: Instant) -> bool {
         let (signal, outcome) = (self.signal, error.outcome);
         let times = self.failing.as_ref().map_or(0, |failing| failing.times) + 1;
         let known = self.failing.as_ref().filter(|failing| failing.outcome == outcome);
@@ -46,7 +46,7 @@ impl Told {
     }
 
     /// A request was taken, not always with all that was in it. Whether that is worth a line now.
-    pub(super) fn accepted(&mut self, accepted: &Accepted, now: Instant) -> bool {
+    pub(crate) fn accepted(&mut self, accepted: &Accepted, now: Instant) -> bool {
         let signal = self.signal;
         let recovered = self.failing.take();
         if let Some(Failing { times, .. }) = &recovered {

@@ -20,8 +20,13 @@ const RULES: &[Rule] = &[
     Rule { room: "client", may_use: &["history", "labels", "management"] },
     Rule { room: "source", may_use: &["labels", "management"] },
     Rule { room: "store", may_use: &["history", "labels", "management", "source"] },
-    Rule { room: "observe", may_use: &["history", "labels", "source", "telemetry"] },
+    Rule { room: "observe", may_use: &["history", "labels", "source", "state", "telemetry"] },
     Rule { room: "metrics", may_use: &["labels", "source", "observe", "telemetry"] },
+    Rule { room: "state", may_use: &[] },
+    Rule {
+        room: "traces",
+        may_use: &["history", "labels", "management", "otlp", "source", "state", "telemetry", "trace_id"],
+    },
     Rule { room: "output", may_use: &["metrics"] },
     Rule {
         room: "server",
@@ -39,8 +44,11 @@ const RULES: &[Rule] = &[
             "otlp",
             "server",
             "source",
+            "state",
             "store",
             "telemetry",
+            "trace_id",
+            "traces",
         ],
     },
     Rule {
@@ -48,7 +56,7 @@ const RULES: &[Rule] = &[
         may_use: &["app", "config", "history", "labels", "logging", "management", "otlp", "source", "store"],
     },
     Rule { room: "logging", may_use: &["config"] },
-    Rule { room: "testing", may_use: &["metrics", "observe", "store", "telemetry"] },
+    Rule { room: "testing", may_use: &["metrics", "observe", "state", "store", "telemetry"] },
 ];
 
 /// Outside crates, and the only rooms that may name them.
@@ -74,7 +82,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("opentelemetry", &["instrument"]),
     ("tracing_opentelemetry", &["instrument"]),
     ("sha2", &["trace_id"]),
-    ("tokio", &["app", "cli", "management", "observe", "otlp", "server", "store"]),
+    ("tokio", &["app", "cli", "management", "observe", "otlp", "server", "source", "store", "traces"]),
     ("tracing_subscriber", &["logging"]),
     ("url", &["store"]),
 ];

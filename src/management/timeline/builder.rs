@@ -133,6 +133,13 @@ impl TimelineBuilder {
         }
     }
 
+    /// Takes note of events that cannot be decoded.
+    #[cfg(feature = "exporter")]
+    pub(crate) fn skip(&mut self, events: u64) {
+        self.timeline.undecodable_events += events;
+        self.obscured |= events > 0;
+    }
+
     /// The timeline of what was given.
     pub fn finish(mut self) -> Timeline {
         for (entry, outcome, ending) in std::mem::take(&mut self.waits).settle() {

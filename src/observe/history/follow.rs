@@ -3,18 +3,32 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::state::{State, StateFile, Unusable};
+use serde::{Deserialize, Serialize};
+
+use super::totals::Totals;
 use super::{Decoded, HistoryView, RECALL, Tracker};
 use crate::labels::{EventType, FailureReason};
-use crate::source::{Batch, Census, Reading, Request, Source, SourceError, Start};
+use crate::source::{Batch, Census, Position, Reading, Request, Source, SourceError, Start, within};
+use crate::state::{Kept, StateFile, Unusable};
 use crate::telemetry::Telemetry;
-
-/// A source interrupts itself at its limit; one that does not answer even then is dropped this much later (or, under a
-/// shorter limit, when that has passed once more).
-const GRACE: Duration = Duration::from_secs(2);
 
 /// A position that moved without an event is not worth a write to the disk more often than this.
 const SAVE_IDLE: Duration = Duration::from_secs(60);
+
+/// What is kept over a restart.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// Of the store; see [`Census::identity`].
+    identity: Option<String>,
+    position: Position,
+    totals: Totals,
+}
+
+impl Kept for State {
+    fn fits(&self) -> bool {
+        self.totals.fits()
+    }
+}
 
 /// Follows the history of one store.
 pub(crate) struct Follower {
@@ -22,7 +36,7 @@ pub(crate) struct Follower {
     /// What the tracker begins with when it has to begin anew.
     max_names: usize,
     backfill: bool,
-    file: Option<Arc<StateFile>>,
+    file: Option<Arc<StateFile<State>>>,
     /// What the state file said of its store, until the store was seen to be that one.
     claimed: Option<Option<String>>,
     identity: Option<String>,
@@ -34,7 +48,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn new(store: &str, max_names: usize, backfill: bool, file: Option<StateFile>) -> Self {
+    pub(crate) fn new(store: &str, max_names: usize, backfill: bool, file: Option<StateFile<State>>) -> Self {
         let mut follower = Self {
             tracker: Tracker::new(now_ms(), start(backfill), max_names),
             max_names,
@@ -243,18 +257,6 @@ async fn read(
     limit: Duration,
 ) -> Result<Reading, SourceError> {
     within(limit, source.read(request, limit)).await
-}
-
-async fn within<T>(
-    limit: Duration,
-    read: impl Future<Output = Result<T, SourceError>>,
-) -> Result<T, SourceError> {
-    tokio::time::timeout(limit.saturating_add(GRACE.min(limit)), read).await.unwrap_or_else(|_elapsed| {
-        Err(SourceError::new(
-            FailureReason::Timeout,
-            format!("no answer within {limit:?}: the store or its file system hangs"),
-        ))
-    })
 }
 
 fn now_ms() -> i64 {

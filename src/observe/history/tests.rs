@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::follow::Follower;
-use super::state::StateFile;
 use super::*;
 use crate::labels::{EventType, ExecutionOutcome, FailureKind, InstanceStatus, Outcome};
 use crate::source::{
@@ -394,7 +393,7 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let telemetry = Telemetry::new(crate::metrics::telemetry_names()).unwrap();
-        let open = || Follower::new("s", 3, backfill, Some(StateFile::open(folder.path(), "s").unwrap()));
+        let open = || Follower::new("s", 3, backfill, Some(crate::state::StateFile::open(folder.path(), "s").unwrap()));
         let mut store = Store { step, now_ms: 1_000_000, ..Store::default() };
         let mut lives: Vec<Life> = (0..5).map(|_| Life::default()).collect();
         let mut live = |store: &mut Store, instance: u8, choice: u8| {

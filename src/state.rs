@@ -1,16 +1,16 @@
-//! Position and totals over a restart: one file a store, replaced whole, never trusted.
+//! What is kept over a restart: one file a store, replaced whole, never trusted.
 //!
 //! The first line says what the file is and holds a checksum of the rest. What cannot be used is set aside under another
-//! name, so that nothing is lost and nothing wrong is counted on.
+//! name, so that nothing is lost and nothing wrong is counted on. What is in a file is the business of the lane that
+//! keeps it; no room of the crate is used here.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::totals::Totals;
-use crate::source::Position;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// What the file begins with.
 const MAGIC: &str = "duroxide-exporter state";
@@ -18,21 +18,19 @@ const MAGIC: &str = "duroxide-exporter state";
 /// Changes whenever an older version could not read the rest, or would read it wrongly.
 const VERSION: u32 = 1;
 
+/// What is kept.
+pub(crate) trait Kept: Serialize + DeserializeOwned {
+    /// Whether it is what a file can have held that was not tampered with.
+    fn fits(&self) -> bool;
+}
+
 /// The state file of one store.
 #[derive(Debug)]
-pub(crate) struct StateFile {
+pub(crate) struct StateFile<T> {
     path: PathBuf,
     /// Held as long as this value lives: two exporters must not count on in turns.
     _lock: File,
-}
-
-/// What is kept.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct State {
-    /// Of the store; see [`Census::identity`](crate::source::Census).
-    pub(crate) identity: Option<String>,
-    pub(crate) position: Position,
-    pub(crate) totals: Totals,
+    kept: PhantomData<fn() -> T>,
 }
 
 /// Why there is no state to go on with, in words for a person.
@@ -70,7 +68,7 @@ impl Unusable {
     }
 }
 
-impl StateFile {
+impl<T: Kept> StateFile<T> {
     /// The file of the store `name` in a directory, which is made if it is not there.
     pub(crate) fn open(directory: &Path, name: &str) -> Result<Self, StateError> {
         let cannot = |error| StateError::Directory { path: directory.to_owned(), error };
@@ -79,7 +77,9 @@ impl StateFile {
         let lock =
             File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(cannot)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: directory.join(format!("{name}.state")), _lock: lock }),
+            Ok(()) => {
+                Ok(Self { path: directory.join(format!("{name}.state")), _lock: lock, kept: PhantomData })
+            }
             Err(fs::TryLockError::WouldBlock) => Err(StateError::InUse(lock_path)),
             Err(fs::TryLockError::Error(error)) => Err(cannot(error)),
         }
@@ -90,7 +90,7 @@ impl StateFile {
     }
 
     /// Reads the file; `None` if there is none.
-    pub(crate) fn load(&self) -> io::Result<Option<Result<State, Unusable>>> {
+    pub(crate) fn load(&self) -> io::Result<Option<Result<T, Unusable>>> {
         match fs::read(&self.path) {
             Ok(bytes) => Ok(Some(decode(&bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -118,7 +118,7 @@ impl StateFile {
     }
 
     /// Replaces the file, whole or not at all.
-    pub(crate) fn save(&self, state: &State) -> io::Result<()> {
+    pub(crate) fn save(&self, state: &T) -> io::Result<()> {
         let mut new = self.path.clone().into_os_string();
         new.push(".new");
         let new = PathBuf::from(new);
@@ -136,14 +136,14 @@ impl StateFile {
     }
 }
 
-fn encode(state: &State) -> io::Result<Vec<u8>> {
+fn encode<T: Kept>(state: &T) -> io::Result<Vec<u8>> {
     let body = serde_json::to_vec(state)?;
     let mut bytes = format!("{MAGIC} {VERSION} {:08x}\n", crc32fast::hash(&body)).into_bytes();
     bytes.extend(body);
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<State, Unusable> {
+fn decode<T: Kept>(bytes: &[u8]) -> Result<T, Unusable> {
     let (head, body) = bytes
         .iter()
         .position(|byte| *byte == b'\n')
@@ -161,48 +161,55 @@ fn decode(bytes: &[u8]) -> Result<State, Unusable> {
     if version != VERSION {
         return Err(Unusable::Newer);
     }
-    let state: State = serde_json::from_slice(body).map_err(|_| Unusable::Damaged)?;
-    if state.totals.fits() { Ok(state) } else { Err(Unusable::Damaged) }
+    let state: T = serde_json::from_slice(body).map_err(|_| Unusable::Damaged)?;
+    if state.fits() { Ok(state) } else { Err(Unusable::Damaged) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn state() -> State {
-        State {
-            identity: Some("a".to_owned()),
-            position: Position(json!({"rowid": 7})),
-            totals: Totals::new(5, 10),
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    struct State {
+        rowid: i64,
+    }
+
+    impl Kept for State {
+        fn fits(&self) -> bool {
+            self.rowid >= 0
         }
+    }
+
+    fn open(folder: &Path, name: &str) -> Result<StateFile<State>, StateError> {
+        StateFile::open(folder, name)
     }
 
     #[test]
     fn what_was_saved_is_read_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let file = StateFile::open(folder.path(), "orders").unwrap();
+        let file = open(folder.path(), "orders").unwrap();
         assert!(file.load().unwrap().is_none());
-        file.save(&state()).unwrap();
-        assert_eq!(file.load().unwrap().unwrap().unwrap().position, state().position);
-        assert!(matches!(StateFile::open(folder.path(), "orders"), Err(StateError::InUse(_))));
-        StateFile::open(folder.path(), "others").unwrap();
+        file.save(&State { rowid: 7 }).unwrap();
+        assert_eq!(file.load().unwrap().unwrap().unwrap(), State { rowid: 7 });
+        assert!(matches!(open(folder.path(), "orders"), Err(StateError::InUse(_))));
+        open(folder.path(), "others").unwrap();
 
         let good = fs::read(file.path()).unwrap();
+        assert_eq!(decode::<State>(&encode(&State { rowid: -1 }).unwrap()), Err(Unusable::Damaged));
         for at in 0..good.len() {
             let mut damaged = good.clone();
             damaged[at] ^= 1;
-            assert!(decode(&damaged).is_err(), "byte {at}");
-            assert!(decode(&good[..at]).is_err(), "{at} bytes");
+            assert!(decode::<State>(&damaged).is_err(), "byte {at}");
+            assert!(decode::<State>(&good[..at]).is_err(), "{at} bytes");
         }
         let newer = String::from_utf8(good).unwrap().replacen(" 1 ", " 2 ", 1);
-        assert_eq!(decode(newer.as_bytes()).unwrap_err(), Unusable::Newer);
+        assert_eq!(decode::<State>(newer.as_bytes()).unwrap_err(), Unusable::Newer);
     }
 
     #[test]
     fn what_is_set_aside_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let file = StateFile::open(folder.path(), "orders").unwrap();
+        let file = open(folder.path(), "orders").unwrap();
         for content in ["one", "two"] {
             fs::write(file.path(), content).unwrap();
             assert!(file.load().unwrap().unwrap().is_err());

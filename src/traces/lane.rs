@@ -1,0 +1,396 @@
+//! Follows one store's history for its traces: reads a step, sends what ended in it, moves on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use serde::{Deserialize, Serialize};
+
+use super::batch::Batch;
+use super::finished::finished;
+use super::payload::Payloads;
+use super::sample::Sampling;
+use super::span::{spans, text};
+use crate::history::Event;
+use crate::labels::{ExecutionStatus, ExportOutcome, Signal, TraceOutcome};
+use crate::management::{Timeline, TimelineBuilder};
+use crate::otlp::{Client, SendError, Told};
+use crate::source::{self, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
+use crate::state::{self, StateFile};
+use crate::telemetry::Telemetry;
+use crate::trace_id::TraceIds;
+
+/// Executions whose histories are in memory at the same time.
+const TOGETHER: usize = 16;
+
+/// After failures in a row the pause grows up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What the traces of a store are to be like.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Between two looks at a history that has been followed to its end.
+    pub(crate) interval: Duration,
+    /// For one read.
+    pub(crate) timeout: Duration,
+    /// Whether what ended before the first start has traces, too.
+    pub(crate) backfill: bool,
+    pub(crate) payloads: bool,
+    pub(crate) sampling: Sampling,
+    pub(crate) ids: TraceIds,
+    /// Attributes of the resource.
+    pub(crate) resource: Vec<(String, String)>,
+}
+
+/// What is kept over a restart: everything before the position was delivered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// Of the store; see [`Census::identity`](crate::source::Census).
+    identity: Option<String>,
+    position: Position,
+}
+
+impl state::Kept for Kept {
+    fn fits(&self) -> bool {
+        true
+    }
+}
+
+/// Sends the traces of one store.
+pub(crate) struct Lane {
+    store: Arc<str>,
+    source: Box<dyn Source>,
+    client: Client,
+    settings: Settings,
+    telemetry: Arc<Telemetry>,
+    file: Option<Arc<StateFile<Kept>>>,
+    start: Start,
+    /// What the state file says of its store, until that was compared.
+    claimed: Option<Option<String>>,
+    identity: Option<String>,
+    told: Told,
+    /// The last failure to read the store, which is not told twice.
+    unread: Option<String>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// There is more to be read.
+    More,
+    /// Everything has been sent.
+    End,
+    /// This store has no history.
+    Never,
+}
+
+#[derive(Debug)]
+enum Failure {
+    Store(SourceError),
+    Collector(SendError),
+}
+
+impl Lane {
+    pub(crate) fn new(
+        store: Arc<str>,
+        source: Box<dyn Source>,
+        client: Client,
+        settings: Settings,
+        telemetry: Arc<Telemetry>,
+        file: Option<StateFile<Kept>>,
+    ) -> Self {
+        telemetry.announce_signal(Signal::Traces);
+        telemetry.announce_traces(&store);
+        let start = if settings.backfill { Start::Beginning } else { Start::Now };
+        let mut lane = Self {
+            store,
+            source,
+            client,
+            settings,
+            telemetry,
+            file: file.map(Arc::new),
+            start,
+            claimed: None,
+            identity: None,
+            told: Told::new(Signal::Traces),
+            unread: None,
+        };
+        lane.load();
+        lane
+    }
+
+    fn load(&mut self) {
+        let Some(file) = &self.file else { return };
+        match file.load() {
+            Ok(None) => {}
+            Ok(Some(Ok(Kept { identity, position }))) => {
+                tracing::info!(store = %self.store, file = %file.path().display(), "traces go on where they ended");
+                self.start = Start::After(position);
+                self.claimed = Some(identity);
+            }
+            Ok(Some(Err(why))) => self.begin_anew(why),
+            Err(error) => {
+                tracing::error!(
+                    store = %self.store, file = %file.path().display(),
+                    "the state file of the traces cannot be read: {error}. They begin anew, and their position is not kept"
+                );
+                self.file = None;
+            }
+        }
+    }
+
+    fn begin_anew(&mut self, why: state::Unusable) {
+        self.start = if self.settings.backfill { Start::Beginning } else { Start::Now };
+        let Some(file) = &self.file else { return };
+        let path = file.path().display();
+        match file.set_aside(why) {
+            Ok(aside) => tracing::warn!(
+                store = %self.store, file = %path,
+                "the state file of the traces {}; it was renamed to {}, and traces begin anew", why.words(), aside.display()
+            ),
+            Err(error) => {
+                tracing::error!(
+                    store = %self.store, file = %path,
+                    "the state file of the traces {} and cannot be renamed: {error}. They begin anew, and their position is not kept",
+                    why.words()
+                );
+                self.file = None;
+            }
+        }
+    }
+
+    /// Sends traces until `stop`, then for as long as `last` those of what has ended since.
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>, last: Duration) {
+        tokio::select! {
+            () = self.follow() => return,
+            () = stop => {}
+        }
+        let rest = async { while self.step().await.is_ok_and(|step| step == Step::More) {} };
+        // What is not delivered by then is by the next start, if the position is kept.
+        let _ = tokio::time::timeout(last, rest).await;
+    }
+
+    /// Returns if there is nothing to follow.
+    async fn follow(&mut self) {
+        let mut failures = 0;
+        loop {
+            let began = Instant::now();
+            let step = self.step().await;
+            failures = if step.is_ok() { 0 } else { failures + 1 };
+            let pause = match step {
+                // Half of the time: a store is not kept busy by what can wait.
+                Ok(Step::More) => began.elapsed(),
+                Ok(Step::End) => self.settings.interval,
+                Ok(Step::Never) => {
+                    tracing::warn!(store = %self.store, "there are no traces of it: this backend has no history to tell");
+                    return;
+                }
+                Err(failure) => {
+                    let wait = self.tell(&failure);
+                    let longer = self.settings.interval.saturating_mul(1 << u32::min(failures, 6));
+                    wait.unwrap_or(longer.min(LONGEST_PAUSE)).max(self.settings.interval)
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Tells a failure, unless that was told. For how long the collector wants to be left alone.
+    fn tell(&mut self, failure: &Failure) -> Option<Duration> {
+        match failure {
+            Failure::Store(error) => {
+                if self.unread.as_ref() != Some(&error.message) {
+                    tracing::warn!(store = %self.store, reason = %error.reason, "no traces: {error}");
+                    self.unread = Some(error.message.clone());
+                }
+                None
+            }
+            Failure::Collector(error) => {
+                self.told.failed(error, Instant::now());
+                error.wait
+            }
+        }
+    }
+
+    /// Reads a step of the history and sends the traces of what ended in it. Nothing moves unless all were taken.
+    async fn step(&mut self) -> Result<Step, Failure> {
+        self.recognise().await.map_err(Failure::Store)?;
+        let request = Request { census: false, recount: false, history: Some(&self.start) };
+        let limit = self.settings.timeout;
+        let read = source::within(limit, self.source.read(request, limit)).await.map_err(Failure::Store)?;
+        self.unread = None;
+        let Some(batch) = read.history else { return Ok(Step::Never) };
+        if let Some(why) = &batch.lost {
+            tracing::warn!(store = %self.store, "traces: {why}");
+        }
+        let mut counts = Counts::default();
+        for some in finished(&batch.chunks).chunks(TOGETHER) {
+            let requests = self.requests(some, &batch.position, &mut counts).await.map_err(Failure::Store)?;
+            for request in requests {
+                self.send(request).await.map_err(Failure::Collector)?;
+            }
+        }
+        self.telemetry.traced(&self.store, TraceOutcome::Exported, counts.exported);
+        self.telemetry.traced(&self.store, TraceOutcome::Unsampled, counts.unsampled);
+        self.telemetry.traced(&self.store, TraceOutcome::Missing, counts.missing);
+        let moved = self.start != Start::After(batch.position.clone());
+        self.start = Start::After(batch.position);
+        if moved {
+            self.save().await;
+        }
+        Ok(if batch.backlog > 0 { Step::More } else { Step::End })
+    }
+
+    /// Whether this is the store that the state file is of.
+    async fn recognise(&mut self) -> Result<(), SourceError> {
+        if self.file.is_none() || (self.claimed.is_none() && self.identity.is_some()) {
+            return Ok(());
+        }
+        let request = Request { census: true, recount: false, history: None };
+        let limit = self.settings.timeout;
+        let census = source::within(limit, self.source.read(request, limit)).await?.census;
+        self.identity = census.and_then(|census| census.identity);
+        if let Some(Some(claimed)) = self.claimed.take()
+            && self.identity.as_ref().is_some_and(|identity| *identity != claimed)
+        {
+            self.begin_anew(state::Unusable::Foreign);
+        }
+        Ok(())
+    }
+
+    /// The traces of some executions.
+    async fn requests(
+        &mut self,
+        executions: &[ExecutionKey],
+        until: &Position,
+        counts: &mut Counts,
+    ) -> Result<Vec<ExportTraceServiceRequest>, SourceError> {
+        let Settings { payloads, timeout, ids, sampling, resource, .. } = &self.settings;
+        let mut reader = Reader::new(*payloads);
+        let mut take = |chunk: &Chunk| reader.take(chunk);
+        source::within(*timeout, self.source.recall(executions, until, *timeout, &mut take)).await?;
+        let histories = reader.finish();
+        counts.missing += executions.len().saturating_sub(histories.len()) as u64;
+        let mut resource: Vec<_> = resource.iter().map(|(key, value)| text(key, value)).collect();
+        resource.push(text("duroxide.store", &self.store));
+        let mut batch = Batch::new(resource);
+        let mut requests = Vec::new();
+        for (timeline, payloads) in histories {
+            let failed = timeline.status == ExecutionStatus::Failed;
+            let took = timeline.ended_at.zip(timeline.started_at);
+            let took = took.map_or(Duration::ZERO, |(ended, began)| ended.since(began));
+            let id = ids.trace_id(&timeline.instance_id, timeline.execution_id);
+            if !sampling.keeps(id, failed, took) {
+                counts.unsampled += 1;
+                continue;
+            }
+            counts.exported += 1;
+            requests.extend(spans(&timeline, &payloads, ids).into_iter().filter_map(|span| batch.add(span)));
+        }
+        requests.extend(batch.take());
+        Ok(requests)
+    }
+
+    /// Sends a request. One that no collector would take is counted and left: all behind it would wait for ever.
+    async fn send(&mut self, request: ExportTraceServiceRequest) -> Result<(), SendError> {
+        let spans = request.resource_spans.iter().flat_map(|of| &of.scope_spans).map(|of| of.spans.len());
+        let spans = spans.sum::<usize>() as u64;
+        match self.client.send(request).await {
+            Ok(accepted) => {
+                let all = accepted.rejected == 0;
+                let outcome = if all { ExportOutcome::Success } else { ExportOutcome::Partial };
+                self.telemetry.exported(Signal::Traces, outcome, accepted.rejected);
+                self.told.accepted(&accepted, Instant::now());
+                Ok(())
+            }
+            Err(error) if error.malformed => {
+                self.telemetry.exported(Signal::Traces, error.outcome, spans);
+                self.told.failed(&error, Instant::now());
+                Ok(())
+            }
+            Err(error) => {
+                self.telemetry.exported(Signal::Traces, error.outcome, 0);
+                Err(error)
+            }
+        }
+    }
+
+    async fn save(&mut self) {
+        let (Some(file), Start::After(position)) = (&self.file, &self.start) else { return };
+        let kept = Kept { identity: self.identity.clone(), position: position.clone() };
+        let file = Arc::clone(file);
+        let path = file.path().display().to_string();
+        let saved = tokio::task::spawn_blocking(move || file.save(&kept)).await;
+        if let Err(error) = saved.unwrap_or_else(|error| Err(error.into())) {
+            self.telemetry.state_write_failed(&self.store);
+            tracing::debug!(store = %self.store, file = %path, "the position of the traces cannot be written: {error}");
+        }
+    }
+}
+
+/// What became of executions.
+#[derive(Debug, Default)]
+struct Counts {
+    exported: u64,
+    unsampled: u64,
+    missing: u64,
+}
+
+/// Makes timelines of events that arrive execution by execution.
+struct Reader {
+    payloads: bool,
+    open: Option<(ExecutionKey, TimelineBuilder, Payloads)>,
+    done: Vec<(Timeline, Payloads)>,
+}
+
+impl Reader {
+    fn new(payloads: bool) -> Self {
+        Self { payloads, open: None, done: Vec::new() }
+    }
+
+    fn take(&mut self, chunk: &Chunk) {
+        for json in chunk.texts() {
+            let event = std::str::from_utf8(json).ok().and_then(|json| Event::decode(json).ok());
+            match event {
+                Some(event) => self.push(&event),
+                None => self.lost(1),
+            }
+        }
+        self.lost(chunk.unreadable());
+    }
+
+    fn push(&mut self, event: &Event) {
+        let same = self.open.as_ref().is_some_and(|(key, ..)| {
+            *key.instance_id == *event.instance_id && key.execution_id == event.execution_id
+        });
+        if !same {
+            self.close();
+            let key = ExecutionKey {
+                instance_id: event.instance_id.as_str().into(),
+                execution_id: event.execution_id,
+            };
+            let timeline = Timeline::builder(&event.instance_id, event.execution_id);
+            self.open = Some((key, timeline, Payloads::new(self.payloads)));
+        }
+        if let Some((_, timeline, payloads)) = &mut self.open {
+            timeline.push(event);
+            payloads.push(event);
+        }
+    }
+
+    /// Events that cannot be decoded are of the execution whose others they are among.
+    fn lost(&mut self, events: u64) {
+        if let Some((_, timeline, _)) = &mut self.open {
+            timeline.skip(events);
+        }
+    }
+
+    fn close(&mut self) {
+        self.done.extend(self.open.take().map(|(_, timeline, payloads)| (timeline.finish(), payloads)));
+    }
+
+    fn finish(mut self) -> Vec<(Timeline, Payloads)> {
+        self.close();
+        self.done
+    }
+}
