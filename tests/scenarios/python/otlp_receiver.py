@@ -1,10 +1,11 @@
-"""An OTLP receiver for metrics that the project did not write: the generated definitions of the Python package
+"""An OTLP receiver for metrics and traces that the project did not write: the generated definitions of the Python package
 opentelemetry-proto behind grpcio or http.server. What it receives goes to standard output, one JSON object a line; the
 first line says where it listens. Each line on standard input says how requests are answered from then on:
 
     {"answer": "ok"}
     {"answer": "partial", "rejected": 3, "message": "too old"}
     {"answer": "refuse", "message": "who are you?"}
+    {"answer": "malformed", "times": 1}
     {"answer": "busy", "retry_after": 1, "times": 2}     then ok again
     {"answer": "hang"}
 
@@ -25,6 +26,8 @@ import grpc
 from google.protobuf import any_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as service
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as service_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as traces_grpc
 
 lock = threading.Lock()
 behaviour = {"answer": "ok"}
@@ -106,21 +109,66 @@ def flat(request):
     }
 
 
-def partial(how):
-    answer = service.ExportMetricsServiceResponse()
+def values(pairs):
+    """Attributes of any type."""
+    keys = [pair.key for pair in pairs]
+    assert len(keys) == len(set(keys)), f"a key twice: {keys}"
+    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in pairs}
+
+
+def span(of):
+    return {
+        "trace": of.trace_id.hex(),
+        "id": of.span_id.hex(),
+        "parent": of.parent_span_id.hex(),
+        "name": of.name,
+        "kind": of.kind,
+        "start": of.start_time_unix_nano,
+        "end": of.end_time_unix_nano,
+        "flags": of.flags,
+        "attributes": values(of.attributes),
+        "events": [{"name": each.name, "time": each.time_unix_nano, "attributes": values(each.attributes)}
+                   for each in of.events],
+        "links": [{"trace": each.trace_id.hex(), "id": each.span_id.hex(), "attributes": values(each.attributes)}
+                  for each in of.links],
+        "status": of.status.code,
+        "message": of.status.message,
+    }
+
+
+def spans(request):
+    """The request as its spans."""
+    [resource] = request.resource_spans
+    [scope] = resource.scope_spans
+    return {
+        "resource": attributes(resource.resource.attributes),
+        "scope": {"name": scope.scope.name, "version": scope.scope.version},
+        "spans": [span(each) for each in scope.spans],
+    }
+
+
+def partial(how, traced=False):
+    answer = traces.ExportTraceServiceResponse() if traced else service.ExportMetricsServiceResponse()
     if how["answer"] == "partial":
-        answer.partial_success.rejected_data_points = how["rejected"]
+        if traced:
+            answer.partial_success.rejected_spans = how["rejected"]
+        else:
+            answer.partial_success.rejected_data_points = how["rejected"]
         answer.partial_success.error_message = how["message"]
     return answer
 
 
-class Service(service_grpc.MetricsServiceServicer):
+class Service(service_grpc.MetricsServiceServicer, traces_grpc.TraceServiceServicer):
     def Export(self, request, context):
+        traced = isinstance(request, traces.ExportTraceServiceRequest)
         headers = dict(context.invocation_metadata())
         how = behave()
-        tell({"answer": how["answer"], "headers": {k: str(v) for k, v in headers.items()}, **flat(request)})
+        told = spans(request) if traced else flat(request)
+        tell({"answer": how["answer"], "headers": {k: str(v) for k, v in headers.items()}, **told})
         if how["answer"] == "refuse":
             context.abort(grpc.StatusCode.UNAUTHENTICATED, how["message"])
+        if how["answer"] == "malformed":
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "malformed")
         if how["answer"] == "busy":
             # google.rpc.Status with google.rpc.RetryInfo, written by hand: field 1 of RetryInfo is a Duration, whose
             # field 1 is its seconds; field 3 of Status holds the details.
@@ -132,7 +180,7 @@ class Service(service_grpc.MetricsServiceServicer):
             context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
         if how["answer"] == "hang":
             threading.Event().wait()
-        return partial(how)
+        return partial(how, traced)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -145,18 +193,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if compressed == "gzip":
             body = gzip.decompress(body)
         assert self.headers["Content-Type"] == "application/x-protobuf", self.headers
-        request = service.ExportMetricsServiceRequest.FromString(body)
+        traced = self.path == "/v1/traces"
+        kind = traces.ExportTraceServiceRequest if traced else service.ExportMetricsServiceRequest
+        request = kind.FromString(body)
+        told = spans(request) if traced else flat(request)
         how = behave()
         tell({"answer": how["answer"], "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()},
-              "compressed": compressed, "size": size, **flat(request)})
+              "compressed": compressed, "size": size, **told})
         if how["answer"] == "refuse":
             self.answer(401, "text/plain", how["message"].encode())
+        elif how["answer"] == "malformed":
+            self.answer(400, "text/plain", b"malformed")
         elif how["answer"] == "busy":
             self.answer(503, "text/plain", b"busy", {"Retry-After": str(how["retry_after"])})
         elif how["answer"] == "hang":
             threading.Event().wait()
         else:
-            self.answer(200, "application/x-protobuf", partial(how).SerializeToString())
+            self.answer(200, "application/x-protobuf", partial(how, traced).SerializeToString())
 
     def answer(self, status, kind, body, more={}):
         self.send_response(status)
@@ -195,6 +248,7 @@ def main():
     if args.transport == "grpc":
         server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
         service_grpc.add_MetricsServiceServicer_to_server(Service(), server)
+        traces_grpc.add_TraceServiceServicer_to_server(Service(), server)
         address = f"127.0.0.1:{args.port}"
         if args.certificate:
             authority = read(args.client_authority) if args.client_authority else None

@@ -121,6 +121,13 @@ impl Collector {
         .to_vec()
     }
 
+    /// Flags of an exporter that sends traces here, and metrics rarely.
+    pub fn flags_of_traces(&self) -> Vec<String> {
+        let mut flags = self.flags("1h");
+        flags.extend(["--otlp.traces.enabled", "true", "--poll-interval", "100ms"].map(str::to_owned));
+        flags
+    }
+
     /// Says how requests are answered from now on; see the script.
     pub async fn order(&mut self, order: Value) {
         let count = |this: &Self| {
@@ -131,10 +138,17 @@ impl Collector {
         wait_for("the receiver to take an order", async || (count(self) > before).then_some(())).await;
     }
 
-    /// Everything that was received, in order.
+    /// Everything that was received of metrics, in order.
     pub fn requests(&self) -> Vec<Value> {
         let received = self.received.lock().unwrap();
-        received.iter().filter(|line| !line["answer"].is_null()).cloned().collect()
+        let metrics = received.iter().filter(|line| !line["answer"].is_null() && line["spans"].is_null());
+        metrics.cloned().collect()
+    }
+
+    /// Everything that was received of traces, in order.
+    pub fn traces(&self) -> Vec<Value> {
+        let received = self.received.lock().unwrap();
+        received.iter().filter(|line| !line["spans"].is_null()).cloned().collect()
     }
 
     /// The next request that comes after this call.
