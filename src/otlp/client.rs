@@ -34,8 +34,8 @@ pub(crate) struct Client {
 }
 
 enum Transport {
-    Grpc(Grpc),
-    Http(Http),
+    Grpc(Box<Grpc>),
+    Http(Box<Http>),
 }
 
 impl Client {
@@ -48,10 +48,10 @@ impl Client {
         let Otlp { headers, timeout, gzip, .. } = settings;
         let transport = match settings.protocol {
             Protocol::Grpc => {
-                Grpc::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Transport::Grpc)
+                Grpc::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Box::new).map(Transport::Grpc)
             }
             Protocol::Http => {
-                Http::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Transport::Http)
+                Http::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Box::new).map(Transport::Http)
             }
         };
         let values = headers.values().filter_map(|value| value.to_str().ok());

@@ -137,6 +137,11 @@ impl Collector {
         received.iter().filter(|line| !line["answer"].is_null()).cloned().collect()
     }
 
+    /// The same once there are at least so many: what was answered may not have been read from the script yet.
+    pub async fn received(&self, count: usize) -> Vec<Value> {
+        wait_for("requests", async || Some(self.requests()).filter(|requests| requests.len() >= count)).await
+    }
+
     /// The next request that comes after this call.
     pub async fn next(&self) -> Value {
         let before = self.requests().len();
