@@ -82,6 +82,8 @@ impl Collector {
             command.arg("--certificate").arg(certificate).arg("--key").arg(key);
             command.args(client_authority.iter().flat_map(|file| [Path::new("--client-authority"), file]));
         }
+        // What clients of tests do is no news.
+        command.env("GRPC_VERBOSITY", "NONE");
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the receiver starts");
         let orders = child.stdin.take().expect("standard input");
