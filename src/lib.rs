@@ -5,6 +5,7 @@
 //!
 //! - [`ManagementAPI`]: watching and administering workflows, apart from the runtime's `Provider`;
 //! - [`Client`]: the framework's client with guards, and the calls of a [`ManagementAPI`] beside it;
+//! - [`Instrumented`]: the runtime's `Provider` with spans around its calls (feature `otel`: with links and instruments);
 //! - [`Exporter`] (feature `exporter`): the exporter embedded in an application.
 //!
 //! # How it is built
@@ -38,8 +39,10 @@ exporter.run(async { let _ = tokio::signal::ctrl_c().await; }).await?;
 
 mod client;
 mod history;
+mod instrument;
 mod labels;
 mod management;
+mod trace_id;
 
 #[cfg(feature = "exporter")]
 mod app;
@@ -86,6 +89,7 @@ pub mod testing;
 pub use app::{Exporter, ExporterBuilder, RunError, StartError};
 pub use client::Client;
 pub use history::{DecodeError, Event};
+pub use instrument::{Instrumented, InstrumentedBuilder};
 pub use labels::{
     Channel, Clock, ExecutionStatus, FailureKind, FailureReason, InstanceStatus, LeaseState, MessageState,
     Queue, WaitReason,
@@ -97,6 +101,10 @@ pub use management::{
     QueuedMessage, SearchField, SearchHit, SearchQuery, SearchResults, Split, SystemMetrics, Timeline,
     TimelineBuilder, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent, Timestamp,
 };
+pub use trace_id::TraceIds;
+
+#[cfg(feature = "otel")]
+pub use instrument::Backdated;
 
 #[cfg(feature = "exporter")]
 pub use metrics::{CATALOGUE, Kind, Metric, Unit, markdown as metrics_markdown};

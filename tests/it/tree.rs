@@ -39,8 +39,27 @@ fn sqlite_is_linked_once() {
 fn an_application_can_take_the_trait_alone() {
     let tree = tree(&["--edges", "normal", "--no-default-features"]);
     assert!(has(&tree, "duroxide"), "the listing is not what this test believes:\n{tree}");
-    for name in ["sqlx", "hyper", "clap", "prometheus", "toml", "tonic", "opentelemetry-proto"] {
+    for name in [
+        "sqlx",
+        "hyper",
+        "clap",
+        "prometheus",
+        "toml",
+        "tonic",
+        "opentelemetry",
+        "opentelemetry-proto",
+        "tracing-opentelemetry",
+    ] {
         assert!(!has(&tree, name), "{name} is linked without default features");
+    }
+}
+
+#[test]
+fn spans_with_links_need_no_sdk() {
+    let tree = tree(&["--edges", "normal", "--no-default-features", "--features", "otel"]);
+    assert!(has(&tree, "opentelemetry"), "the listing is not what this test believes:\n{tree}");
+    for name in ["opentelemetry_sdk", "opentelemetry-otlp", "tonic", "sqlx", "hyper"] {
+        assert!(!has(&tree, name), "{name} is linked with the feature `otel`");
     }
 }
 

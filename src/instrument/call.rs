@@ -1,0 +1,138 @@
+//! Calls that are watched: each is recorded once, also when it is dropped before it has ended.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+use duroxide::providers::ProviderError;
+use tracing::Span;
+
+use super::Instrumented;
+use super::about::About;
+use super::method::Method;
+use super::spans::Maker;
+
+/// What a method of the trait gives: a call that nobody has begun yet.
+pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProviderError>> + Send + 'a>>;
+
+/// `error.type` of what was dropped before it had ended.
+const CANCELLED: &str = "cancelled";
+const PANICKED: &str = "panicked";
+
+/// A call other than a fetch: its span is made before.
+pub(super) struct Call<'a> {
+    of: &'a Instrumented,
+    method: &'static Method,
+    span: Span,
+    /// Only where there is an instrument to tell; a span has its own times.
+    began: Option<Instant>,
+    ended: bool,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn begin(
+        of: &'a Instrumented,
+        method: &'static Method,
+        make: Maker,
+        about: About<'_>,
+    ) -> Self {
+        let span = of.span(method, make, about, None);
+        let began = of.measures(method).then(Instant::now);
+        Self { of, method, span, began, ended: false }
+    }
+
+    /// The span is not entered: what providers log meanwhile may hold payloads, and would become a part of it.
+    pub(super) async fn run<T>(mut self, answer: Answer<'_, T>) -> Result<T, ProviderError> {
+        let result = answer.await;
+        self.end(result.as_ref().err().map(|error| self.method.error_type(error.retryable)));
+        result
+    }
+
+    fn end(&mut self, error_type: Option<&'static str>) {
+        self.ended = true;
+        if let Some(error_type) = error_type {
+            mark(&self.span, error_type);
+        }
+        if let Some(began) = self.began {
+            self.of.measured(self.method, began.elapsed(), error_type);
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Some(dropped()));
+        }
+    }
+}
+
+/// A fetch: what it brings decides whether there is a span, so the span is made when it is over.
+pub(super) struct Receive<'a> {
+    of: &'a Instrumented,
+    method: &'static Method,
+    make: Maker,
+    began: Instant,
+    ended: bool,
+}
+
+impl<'a> Receive<'a> {
+    pub(super) fn begin(of: &'a Instrumented, method: &'static Method, make: Maker) -> Self {
+        Self { of, method, make, began: Instant::now(), ended: false }
+    }
+
+    /// Tells what was fetched; whether there is a span of a message, so that its lease is to be remembered.
+    pub(super) fn end<T>(
+        mut self,
+        answer: &Result<Option<T>, ProviderError>,
+        about: impl FnOnce(&T) -> About<'_>,
+    ) -> bool {
+        self.ended = true;
+        let took = self.began.elapsed();
+        match answer {
+            Ok(Some(message)) => {
+                let span = self.of.span(self.method, self.make, about(message), Some(took));
+                self.of.measured(self.method, took, None);
+                !span.is_disabled()
+            }
+            Ok(None) => {
+                self.of.counted_empty(self.method);
+                false
+            }
+            Err(error) => {
+                self.fail(self.method.error_type(error.retryable));
+                false
+            }
+        }
+    }
+
+    fn fail(&self, error_type: &'static str) {
+        let took = self.began.elapsed();
+        mark(&self.of.span(self.method, self.make, About::default(), Some(took)), error_type);
+        self.of.measured(self.method, took, Some(error_type));
+    }
+}
+
+impl Drop for Receive<'_> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        match dropped() {
+            // It was waiting, and so had received nothing: as idle as a poll that ended by itself.
+            CANCELLED => self.of.measured(self.method, self.began.elapsed(), Some(CANCELLED)),
+            panicked => self.fail(panicked),
+        }
+    }
+}
+
+/// Why a call is dropped before it has ended.
+fn dropped() -> &'static str {
+    if std::thread::panicking() { PANICKED } else { CANCELLED }
+}
+
+/// The message of an error stays out: it may quote what was to be stored.
+fn mark(span: &Span, error_type: &'static str) {
+    span.record("otel.status_code", "ERROR");
+    span.record("error.type", error_type);
+}

@@ -1,0 +1,101 @@
+//! The spans, and whether anybody wants them.
+//!
+//! Whether a span is wanted has to be known before a call, because a call that nobody watches must cost nothing. The
+//! question is asked of the very place that makes the span, so that a filter by name, target or field answers it as it
+//! will later.
+
+use tracing::field::Empty;
+use tracing::{Level, Span};
+
+use super::TARGET;
+use super::about::About;
+use super::method::{self, Method};
+
+/// What the fields of a span are made of.
+pub(super) struct Values<'a> {
+    pub(super) system: &'a str,
+    pub(super) method: &'static Method,
+    pub(super) about: About<'a>,
+    /// Whether the instance may be named.
+    pub(super) named: bool,
+    /// The seconds that a receive has taken, whose span is made when it is over.
+    pub(super) received_in: Option<f64>,
+}
+
+/// Somebody wants the span that was asked for, and no values were given to make it of.
+pub(super) struct Wanted;
+
+/// Makes a span; without values, says whether it would be made.
+pub(super) type Maker = fn(Option<&Values<'_>>) -> Result<Span, Wanted>;
+
+const NOTHING: Values<'static> = Values {
+    system: "",
+    method: method::READ,
+    about: About {
+        instance: None,
+        execution: None,
+        orchestration: None,
+        activity: None,
+        event: None,
+        item: None,
+        attempt: None,
+        messages: None,
+        turn: None,
+    },
+    named: false,
+    received_in: None,
+};
+
+/// Numbers are signed: OpenTelemetry knows no others, and its layer would write unsigned ones as texts.
+fn integer(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+macro_rules! maker {
+    ($function:ident, $level:expr, $name:literal) => {
+        pub(super) fn $function(values: Option<&Values<'_>>) -> Result<Span, Wanted> {
+            let asked = values.is_none();
+            let values = values.unwrap_or(&NOTHING);
+            let (method, about) = (values.method, &values.about);
+            Ok(tracing::span!(
+                target: TARGET,
+                $level,
+                $name,
+                // The fields are evaluated only where the span is wanted.
+                otel.name = {
+                    if asked {
+                        return Err(Wanted);
+                    }
+                    method.span
+                },
+                otel.kind = "client",
+                otel.status_code = Empty,
+                error.type = Empty,
+                duroxide.provider.method = method.name,
+                messaging.system = method.operation.map(|_| values.system),
+                messaging.operation.name = method.operation.map(|(name, _)| name),
+                messaging.operation.type = method.kind,
+                messaging.destination.name = method.operation.map(|(_, queue)| queue.name()),
+                messaging.batch.message_count = about.messages.map(integer),
+                duroxide.instance.id = about.instance.filter(|_| values.named),
+                duroxide.execution.id = about.execution.map(integer),
+                duroxide.orchestration.name = about.orchestration,
+                duroxide.activity.name = about.activity,
+                duroxide.event.id = about.event.map(integer),
+                duroxide.work_item.type = about.item,
+                duroxide.attempt = about.attempt.map(integer),
+                duroxide.turn.events = about.turn.map(|[events, ..]| integer(events)),
+                duroxide.turn.activities = about.turn.map(|[_, activities, ..]| integer(activities)),
+                duroxide.turn.messages = about.turn.map(|[_, _, messages, _]| integer(messages)),
+                duroxide.turn.cancelled_activities = about.turn.map(|[.., cancelled]| integer(cancelled)),
+                duroxide.receive.duration = values.received_in,
+            ))
+        }
+    };
+}
+
+maker!(receive, Level::INFO, "receive");
+maker!(settle, Level::INFO, "settle");
+maker!(send, Level::INFO, "send");
+// What is not of the hot path, and renewals, which come by themselves every few seconds.
+maker!(other, Level::DEBUG, "provider");
