@@ -160,4 +160,16 @@ mod tests {
         assert!(pauses.iter().all(|pause| (BACKOFF.1 / 2..=BACKOFF.1).contains(pause)), "{pauses:?}");
         assert!(pauses.iter().any(|pause| *pause != pauses[0]));
     }
+
+    #[test]
+    fn a_page_of_some_web_server_is_no_success() {
+        let read = |answer: &'static str| read::<ExportMetricsServiceRequest>(answer.into());
+        assert_eq!(
+            read("").unwrap(),
+            Accepted::default(),
+            "an empty answer is one without a partial success"
+        );
+        let error = read("<html>welcome</html>").unwrap_err();
+        assert!(error.message.contains("Check the address") && !error.again, "{error}");
+    }
 }
