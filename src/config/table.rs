@@ -115,7 +115,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value_name: "DURATION",
         default: Some("5s"),
         example: "5s",
-        help: "Time requests in flight have to end after a stop signal",
+        help: "Time requests in flight, and the last push by OTLP, have to end after a stop signal",
         repeatable: false,
         serve_only: true,
     },

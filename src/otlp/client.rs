@@ -34,8 +34,8 @@ pub(crate) struct Client {
 }
 
 enum Transport {
-    Grpc(Grpc),
-    Http(Http),
+    Grpc(Box<Grpc>),
+    Http(Box<Http>),
 }
 
 impl Client {
@@ -48,10 +48,10 @@ impl Client {
         let Otlp { headers, timeout, gzip, .. } = settings;
         let transport = match settings.protocol {
             Protocol::Grpc => {
-                Grpc::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Transport::Grpc)
+                Grpc::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Box::new).map(Transport::Grpc)
             }
             Protocol::Http => {
-                Http::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Transport::Http)
+                Http::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Box::new).map(Transport::Http)
             }
         };
         let values = headers.values().filter_map(|value| value.to_str().ok());
@@ -159,5 +159,17 @@ mod tests {
         let pauses: Vec<Duration> = (0..100).map(|_| jitter(BACKOFF.1)).collect();
         assert!(pauses.iter().all(|pause| (BACKOFF.1 / 2..=BACKOFF.1).contains(pause)), "{pauses:?}");
         assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+    }
+
+    #[test]
+    fn a_page_of_some_web_server_is_no_success() {
+        let read = |answer: &'static str| read::<ExportMetricsServiceRequest>(answer.into());
+        assert_eq!(
+            read("").unwrap(),
+            Accepted::default(),
+            "an empty answer is one without a partial success"
+        );
+        let error = read("<html>welcome</html>").unwrap_err();
+        assert!(error.message.contains("Check the address") && !error.again, "{error}");
     }
 }

@@ -47,6 +47,8 @@ impl SendError {
             ". Check --otlp.certificate and the name in the address"
         } else if OTHER_PROTOCOL.iter().any(|words| message.contains(words)) {
             ". Check --otlp.protocol, and http or https in the address"
+        } else if BROKEN.iter().any(|words| message.contains(words)) {
+            ". If this goes on, check --otlp.protocol, and http or https in the address"
         } else {
             ""
         };
@@ -123,6 +125,8 @@ impl SendError {
 /// What libraries say when the other side speaks something else: HTTP/1 to gRPC, HTTP/2 to HTTP, plain to TLS.
 const OTHER_PROTOCOL: [&str; 4] =
     ["frame with invalid size", "received unexpected message", "invalid HTTP version", "corrupt message"];
+/// What they say when it ends the connection, be it for what it was sent or because it stops.
+const BROKEN: [&str; 4] = ["broken pipe", "connection closed", "connection reset", "Connection reset"];
 const CREDENTIALS: &str = ". The collector does not accept who we are: check --otlp.headers";
 const PLACE: &str = ". There is no OTLP receiver for this signal: check address and --otlp.protocol";
 

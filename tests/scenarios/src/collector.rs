@@ -82,6 +82,8 @@ impl Collector {
             command.arg("--certificate").arg(certificate).arg("--key").arg(key);
             command.args(client_authority.iter().flat_map(|file| [Path::new("--client-authority"), file]));
         }
+        // What clients of tests do is no news.
+        command.env("GRPC_VERBOSITY", "NONE");
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the receiver starts");
         let orders = child.stdin.take().expect("standard input");
@@ -149,6 +151,11 @@ impl Collector {
     pub fn traces(&self) -> Vec<Value> {
         let received = self.received.lock().unwrap();
         received.iter().filter(|line| !line["spans"].is_null()).cloned().collect()
+    }
+
+    /// The same once there are at least so many: what was answered may not have been read from the script yet.
+    pub async fn received(&self, count: usize) -> Vec<Value> {
+        wait_for("requests", async || Some(self.requests()).filter(|requests| requests.len() >= count)).await
     }
 
     /// The next request that comes after this call.

@@ -79,7 +79,8 @@ async fn a_collector_that_refuses_is_asked_once_a_push_and_the_secret_stays_one(
         let header = format!("authorization=Bearer%20{SECRET}");
         let sidecar = serve(&fresh.store, &collector.flags("50ms"), &["--otlp.headers", &header]);
         wait_until(&sidecar, "refused", 4).await;
-        let (refused, asked) = (ended(&sidecar, "refused").await, collector.requests());
+        let asked = collector.received(4).await;
+        let refused = ended(&sidecar, "refused").await;
         // One may be under way.
         assert!(asked.len() as u64 <= refused + 2, "{} requests for {refused} pushes", asked.len());
         assert_eq!(asked[0]["headers"]["authorization"], format!("Bearer {SECRET}"));
@@ -100,19 +101,19 @@ async fn a_busy_collector_is_left_alone_for_as_long_as_it_asks() {
         // Within the time limit, it is the same push.
         let sidecar = serve(&fresh.store, &collector.flags("50ms"), &[]);
         wait_until(&sidecar, "success", 1).await;
-        let answers = collector.requests();
+        let answers = collector.received(2).await;
         assert_eq!((&answers[0]["answer"], &answers[1]["answer"]), (&json!("busy"), &json!("ok")));
         assert_eq!(answers[0]["metrics"], answers[1]["metrics"], "another try sends the same");
         assert_eq!(ended(&sidecar, "unavailable").await, 0);
-        drop(sidecar);
+        drop((sidecar, collector));
 
         // Beyond it, pushes that would come before are left out.
+        let Some(mut collector) = Collector::start(protocol).await else { return };
         collector.order(json!({"answer": "busy", "retry_after": 100})).await;
-        let before = collector.requests().len();
         let sidecar = serve(&fresh.store, &collector.flags("50ms"), &["--otlp.timeout", "500ms"]);
         wait_until(&sidecar, "unavailable", 1).await;
         polls(&sidecar, 10).await;
-        assert_eq!(collector.requests().len(), before + 1);
+        assert_eq!(collector.received(1).await.len(), 1);
         assert_eq!(ended(&sidecar, "unavailable").await, 1);
     }
 }
@@ -130,12 +131,13 @@ async fn a_collector_that_never_answers_holds_up_nothing() {
         assert!(sidecar.terminate().success());
 
         // One request, and only that one, for as long as it may take.
-        let before = collector.requests().len();
+        let Some(mut collector) = Collector::start(protocol).await else { return };
+        collector.order(json!({"answer": "hang"})).await;
         let more = ["--otlp.timeout", "1d", "--web.drain-timeout", "300ms"];
         let sidecar = serve(&fresh.store, &collector.flags("50ms"), &more);
-        wait_for("a request", async || (collector.requests().len() > before).then_some(())).await;
+        collector.received(1).await;
         polls(&sidecar, 10).await;
-        assert_eq!(collector.requests().len(), before + 1);
+        assert_eq!(collector.requests().len(), 1);
         // Would take a day.
         assert!(sidecar.terminate().success());
     }
@@ -191,7 +193,7 @@ async fn the_last_values_are_pushed_when_the_exporter_stops() {
         polls(&sidecar, 2).await;
         assert_eq!(collector.requests().len(), 0);
         assert!(sidecar.terminate().success());
-        let requests = collector.requests();
+        let requests = collector.received(1).await;
         assert_eq!(requests.len(), 1);
         assert!(requests[0].to_string().contains("duroxide.queue.messages"));
     }
@@ -219,7 +221,7 @@ async fn the_wrong_protocol_is_told_as_such() {
         .map(str::to_owned);
         let sidecar = serve(&fresh.store, &flags, &["--otlp.timeout", "200ms"]);
         wait_for("a failure", async || (lines(&sidecar, "OTLP export failed") > 0).then_some(())).await;
-        assert!(sidecar.log().contains("Check --otlp.protocol"), "{}", sidecar.log());
+        assert!(sidecar.log().contains("heck --otlp.protocol"), "{}", sidecar.log());
         assert_eq!(ended(&sidecar, "success").await, 0);
     }
 }
@@ -232,8 +234,9 @@ async fn check_says_whether_the_collector_takes_metrics() {
         let (code, said) = check(&fresh.store, &collector.flags("1m"));
         assert_eq!(code, Some(0), "{said}");
         assert!(said.contains("OTLP collector: takes metrics"), "{said}");
-        assert_eq!(collector.requests().len(), 1);
-        assert_eq!(collector.requests()[0]["empty"], true);
+        let requests = collector.received(1).await;
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0]["empty"], true);
 
         collector.order(json!({"answer": "refuse", "message": "who?"})).await;
         let (code, said) = check(&fresh.store, &collector.flags("1m"));

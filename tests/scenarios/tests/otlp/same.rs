@@ -28,6 +28,53 @@ async fn a_push_shows_what_a_scrape_shows(kind: Kind) {
 
 over_every_store!(a_push_shows_what_a_scrape_shows);
 
+/// More than gRPC servers take at once, which is 4 MiB here as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_push_comes_in_pieces() {
+    let fresh = Kind::Sqlite.create().await;
+    let mut connection = fresh.store.connect().await;
+    let names = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)";
+    let long = "l".repeat(180);
+    connection
+        .run(&format!(
+            "{names} INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id) \
+               SELECT 'i' || i, '{long}' || i, '1', 1 FROM n; \
+             {names} INSERT INTO executions (instance_id, execution_id, status) SELECT 'i' || i, 1, 'Completed' FROM n"
+        ))
+        .await;
+    connection.close().await;
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let Some(collector) = Collector::start(protocol).await else { return };
+        // Only the push of its end, which takes as long as the machine is busy.
+        let more = ["--poll-interval", "1d", "--metrics.max-label-values", "100000"];
+        let patient = ["--otlp.timeout", "30s", "--web.drain-timeout", "60s"];
+        let sidecar = serve(&fresh.store, &collector.flags("1d"), &[more, patient].concat());
+        let up = key("duroxide_up", &[("store", STORE)]);
+        wait_for("a poll", async || (sidecar.target().scrape().await.get(&up) == Some(&1.0)).then_some(()))
+            .await;
+        let mut scraped = sidecar.target().scrape().await;
+        assert!(sidecar.terminate().success());
+
+        scraped.retain(|key, _| !key.starts_with("process_") && family(key) != AGE);
+        let is_last = |piece: &Value| piece.to_string().contains("duroxide.exporter.build_info");
+        let pieces = wait_for("the last piece", async || {
+            Some(collector.requests()).filter(|pieces| pieces.last().is_some_and(is_last))
+        })
+        .await;
+        let mut pushed = Series::new();
+        for (key, value) in pieces.iter().flat_map(series) {
+            assert!(pushed.insert(key.clone(), value).is_none(), "{key} is in two pieces");
+        }
+        assert!(pushed.remove(&key(AGE, &[("store", STORE)])).is_some());
+        // Pieces count those before them.
+        scraped.retain(|key, _| family(key) != EXPORTS);
+        pushed.retain(|key, _| family(key) != EXPORTS);
+        assert_eq!(differences(&scraped, &pushed), Vec::<String>::new(), "{protocol:?}");
+        assert!(pieces.len() >= 3, "{} pieces: the store is not what this test believes", pieces.len());
+        assert!(pieces.iter().all(|piece| time(piece) == time(&pieces[0])), "pieces are of one moment");
+    }
+}
+
 /// A store that has everything in it, and at rest.
 async fn busy_store(kind: Kind) -> Fresh {
     let fresh = kind.create().await;

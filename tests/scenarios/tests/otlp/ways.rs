@@ -35,8 +35,7 @@ async fn an_application_that_embeds_the_exporter_pushes() {
         assert_eq!(request["resource"]["service.name"], "duroxide-exporter");
         running.stop().await;
         // The last push is part of the end.
-        let pushed = collector.requests().len();
-        assert!(pushed >= 2, "{pushed}");
+        collector.received(2).await;
     }
 }
 
@@ -82,10 +81,11 @@ async fn a_compressed_push_is_smaller_on_the_wire() {
             let flags =
                 ["--otlp.endpoint", relay.endpoint(), "--otlp.protocol", protocol.name()].map(str::to_owned);
             let sidecar = serve(&fresh.store, &flags, &["--otlp.compression", compression]);
+            sidecar.target().fresh_scrape().await;
             assert!(sidecar.terminate().success());
-            let requests = collector.requests();
+            let requests = collector.received(1).await;
             assert_eq!(requests.len(), 1);
-            assert!(polls(&requests[0]).is_some());
+            assert!(polls(&requests[0]) >= Some(2.0));
             sizes.push(relay.sent());
         }
         assert!(sizes[1] * 2 < sizes[0], "{protocol:?}: {sizes:?}");
