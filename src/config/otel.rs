@@ -146,10 +146,10 @@ impl Reader<'_> {
         let exporters = self.text(exporter);
         let named: Vec<&str> =
             exporters.iter().flat_map(|(_, text)| text.split(',')).map(str::trim).collect();
-        for name in &named {
-            if !["otlp", "none", "prometheus", "console", "logging", "jaeger", "zipkin"].contains(name) {
-                self.mistake(exporter, "knows otlp and none; other exporters mean nothing here");
-            }
+        // Traces are off unless they are asked for: whatever else is named there is for others.
+        let known = |name: &&str| ["otlp", "none", "prometheus", "console", "logging"].contains(name);
+        if of == Of::Metrics && !named.iter().all(|name| known(name)) {
+            self.mistake(exporter, "knows otlp and none; prometheus, console and logging mean nothing here");
         }
         let wanted = named.contains(&"otlp");
         if !named.is_empty() && !wanted {

@@ -167,7 +167,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "otlp.traces.namespace",
         value_name: "TEXT",
-        default: Some(""),
+        default: None,
         example: "prod",
         help: "Part of what the ids of traces are made of; the same for whoever links to them",
         repeatable: false,

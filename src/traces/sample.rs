@@ -19,8 +19,8 @@ impl Default for Sampling {
     }
 }
 
-/// The random part of a trace id, as W3C and OpenTelemetry have it: the last 56 bits.
-const RANDOM: u64 = (1 << 56) - 1;
+/// How many values the random part of a trace id has, as W3C and OpenTelemetry have it: the last 56 bits.
+const ALL: u64 = 1 << 56;
 
 impl Sampling {
     /// Everybody who decides by the same id and ratio decides the same: two exporters, and a collector that samples by
@@ -30,10 +30,14 @@ impl Sampling {
             return true;
         }
         let [.., a, b, c, d, e, f, g] = trace_id;
-        let random = u64::from_be_bytes([0, a, b, c, d, e, f, g]) & RANDOM;
-        #[expect(clippy::cast_precision_loss, reason = "the last bits of 56 decide about nothing")]
-        let share = random as f64 / (RANDOM + 1) as f64;
-        share >= 1.0 - self.ratio
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of 56 bits, of which the last decide about nothing"
+        )]
+        let threshold = ((1.0 - self.ratio.clamp(0.0, 1.0)) * ALL as f64) as u64;
+        u64::from_be_bytes([0, a, b, c, d, e, f, g]) >= threshold
     }
 }
 
