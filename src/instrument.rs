@@ -66,8 +66,9 @@ pub struct Instrumented {
     instance_ids: bool,
     turns: Leases,
     work: Leases,
+    /// Where there are links.
     #[cfg(feature = "otel")]
-    ids: TraceIds,
+    ids: Option<TraceIds>,
     #[cfg(feature = "otel")]
     instruments: Option<otel::Instruments>,
 }
@@ -94,19 +95,21 @@ impl Instrumented {
         &self,
         method: &'static Method,
         make: Maker,
-        about: About<'_>,
+        about: &mut About<'_>,
         received_in: Option<Duration>,
     ) -> Span {
         let values = Values {
             system: &self.system,
             method,
-            about,
+            about: *about,
             named: self.instance_ids,
             received_in: received_in.map(|took| took.as_secs_f64()),
         };
         let span = make(Some(&values)).unwrap_or_else(|_| Span::none());
         #[cfg(feature = "otel")]
-        otel::link(&span, &self.ids, &values.about);
+        if let Some(ids) = &self.ids {
+            otel::link(&span, ids, about);
+        }
         span
     }
 

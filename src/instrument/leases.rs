@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use duroxide::providers::{OrchestrationItem, WorkItem};
-
 use super::about::About;
+#[cfg(feature = "otel")]
+use super::about::Target;
 
 /// More than a runtime works on at a time.
 const MOST: usize = 4096;
@@ -22,28 +22,25 @@ pub(super) struct Lease {
     orchestration: Option<String>,
     activity: Option<String>,
     event: Option<u64>,
-    attempt: u32,
+    attempt: Option<u32>,
     messages: Option<usize>,
+    /// Kept because it is dear to compute.
+    #[cfg(feature = "otel")]
+    target: Option<Target>,
 }
 
 impl Lease {
-    pub(super) fn turn(item: &OrchestrationItem, attempt: u32) -> Self {
-        Self::of(&About::turn(item, attempt), attempt)
-    }
-
-    pub(super) fn work(item: &WorkItem, attempt: u32) -> Self {
-        Self::of(&About::received(item), attempt)
-    }
-
-    fn of(about: &About<'_>, attempt: u32) -> Self {
+    pub(super) fn of(about: &About<'_>) -> Self {
         Self {
             instance: about.instance.map(str::to_owned),
             execution: about.execution,
             orchestration: about.orchestration.map(str::to_owned),
             activity: about.activity.map(str::to_owned),
             event: about.event,
-            attempt,
+            attempt: about.attempt,
             messages: about.messages,
+            #[cfg(feature = "otel")]
+            target: about.target,
         }
     }
 
@@ -54,9 +51,11 @@ impl Lease {
             orchestration: self.orchestration.as_deref(),
             activity: self.activity.as_deref(),
             event: self.event,
-            attempt: Some(self.attempt),
+            attempt: self.attempt,
             messages: self.messages,
-            ..About::default()
+            #[cfg(feature = "otel")]
+            target: self.target,
+            ..About::NOTHING
         }
     }
 }
@@ -73,8 +72,8 @@ struct Held {
 }
 
 impl Leases {
-    pub(super) fn insert(&self, token: &str, lease: Lease, valid_for: Duration) {
-        let now = Instant::now();
+    /// Remembers a lease that was given at a moment just past.
+    pub(super) fn insert(&self, token: &str, lease: Lease, now: Instant, valid_for: Duration) {
         let mut held = self.lock();
         if held.len() >= MOST {
             held.retain(|_, held| held.until.is_none_or(|until| until > now));
@@ -110,13 +109,13 @@ mod tests {
     use super::*;
 
     fn lease(instance: &str) -> Lease {
-        Lease::of(&About::execution(instance, 3), 2)
+        Lease::of(&About { attempt: Some(2), ..About::execution(instance, 3) })
     }
 
     #[test]
     fn a_lease_is_known_until_it_is_removed() {
         let leases = Leases::default();
-        leases.insert("a", lease("one"), Duration::from_secs(30));
+        leases.insert("a", lease("one"), Instant::now(), Duration::from_secs(30));
         let held = leases.get("a").unwrap();
         let about = held.about();
         assert_eq!((about.instance, about.execution, about.attempt), (Some("one"), Some(3), Some(2)));
@@ -127,15 +126,15 @@ mod tests {
     #[test]
     fn what_has_run_out_makes_room_and_what_is_valid_stays() {
         let leases = Leases::default();
-        leases.insert("valid", lease("one"), Duration::from_secs(3600));
-        leases.insert("renewed", lease("two"), Duration::ZERO);
+        leases.insert("valid", lease("one"), Instant::now(), Duration::from_secs(3600));
+        leases.insert("renewed", lease("two"), Instant::now(), Duration::ZERO);
         leases.renew("renewed", Duration::from_secs(3600));
-        leases.insert("endless", lease("three"), Duration::MAX);
+        leases.insert("endless", lease("three"), Instant::now(), Duration::MAX);
         for number in 0..MOST - 3 {
-            leases.insert(&number.to_string(), lease("late"), Duration::ZERO);
+            leases.insert(&number.to_string(), lease("late"), Instant::now(), Duration::ZERO);
         }
         assert_eq!(leases.lock().len(), MOST);
-        leases.insert("next", lease("next"), Duration::from_secs(3600));
+        leases.insert("next", lease("next"), Instant::now(), Duration::from_secs(3600));
         let mut left: Vec<_> = leases.lock().keys().cloned().collect();
         left.sort();
         assert_eq!(left, ["endless", "next", "renewed", "valid"]);
@@ -145,7 +144,7 @@ mod tests {
     fn leases_that_never_end_are_bounded() {
         let leases = Leases::default();
         for number in 0..=MOST {
-            leases.insert(&number.to_string(), lease("long"), Duration::from_secs(3600));
+            leases.insert(&number.to_string(), lease("long"), Instant::now(), Duration::from_secs(3600));
         }
         assert_eq!(leases.lock().len(), MOST);
     }

@@ -28,23 +28,8 @@ pub(super) struct Wanted;
 /// Makes a span; without values, says whether it would be made.
 pub(super) type Maker = fn(Option<&Values<'_>>) -> Result<Span, Wanted>;
 
-const NOTHING: Values<'static> = Values {
-    system: "",
-    method: method::READ,
-    about: About {
-        instance: None,
-        execution: None,
-        orchestration: None,
-        activity: None,
-        event: None,
-        item: None,
-        attempt: None,
-        messages: None,
-        turn: None,
-    },
-    named: false,
-    received_in: None,
-};
+const NOTHING: Values<'static> =
+    Values { system: "", method: method::READ, about: About::NOTHING, named: false, received_in: None };
 
 /// Numbers are signed: OpenTelemetry knows no others, and its layer would write unsigned ones as texts.
 fn integer(number: impl TryInto<i64>) -> i64 {

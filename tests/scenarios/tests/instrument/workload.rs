@@ -169,7 +169,7 @@ async fn every_call_of_a_runtime_has_its_span() {
 
     let ids = TraceIds::default();
     let fetched_activities: BTreeSet<_> =
-        entries.iter().filter_map(|entry| Some(entry.fetched.as_ref()?.event?)).collect();
+        entries.iter().filter_map(|entry| entry.fetched.as_ref()?.event).collect();
     let mut linked = 0;
     for span in &spans {
         let (Some(instance), Some(execution)) =
