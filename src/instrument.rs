@@ -43,7 +43,7 @@ pub use otel::Backdated;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use duroxide::providers::Provider;
 use tracing::Span;
@@ -96,15 +96,9 @@ impl Instrumented {
         method: &'static Method,
         make: Maker,
         about: &mut About<'_>,
-        received_in: Option<Duration>,
+        began: Option<Instant>,
     ) -> Span {
-        let values = Values {
-            system: &self.system,
-            method,
-            about: *about,
-            named: self.instance_ids,
-            received_in: received_in.map(|took| took.as_secs_f64()),
-        };
+        let values = Values { system: &self.system, method, about: *about, named: self.instance_ids, began };
         let span = make(Some(&values)).unwrap_or_else(|_| Span::none());
         #[cfg(feature = "otel")]
         if let Some(ids) = &self.ids {

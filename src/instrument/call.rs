@@ -81,22 +81,19 @@ impl<'a> Receive<'a> {
         Self { of, method, make, began: Instant::now(), ended: false }
     }
 
-    /// Tells what was fetched. Where there is a span of it: what it is about, and when it came, so that the lease can be
-    /// remembered.
+    /// Tells what was fetched; what it is about where there is a span of it, so that the lease can be remembered.
     pub(super) fn end<'b, T>(
         mut self,
         answer: &'b Result<Option<T>, ProviderError>,
         about: impl FnOnce(&'b T) -> About<'b>,
-    ) -> Option<(About<'b>, Instant)> {
+    ) -> Option<About<'b>> {
         self.ended = true;
         match answer {
             Ok(Some(message)) => {
-                let now = Instant::now();
-                let took = now.saturating_duration_since(self.began);
                 let mut about = about(message);
-                let span = self.of.span(self.method, self.make, &mut about, Some(took));
-                self.of.measured(self.method, took, None);
-                (!span.is_disabled()).then_some((about, now))
+                let span = self.of.span(self.method, self.make, &mut about, Some(self.began));
+                self.measure(None);
+                (!span.is_disabled()).then_some(about)
             }
             Ok(None) => {
                 self.of.counted_empty(self.method);
@@ -110,10 +107,15 @@ impl<'a> Receive<'a> {
     }
 
     fn fail(&self, error_type: &'static str) {
-        let took = self.began.elapsed();
-        let span = self.of.span(self.method, self.make, &mut { About::NOTHING }, Some(took));
+        let span = self.of.span(self.method, self.make, &mut { About::NOTHING }, Some(self.began));
         mark(&span, error_type);
-        self.of.measured(self.method, took, Some(error_type));
+        self.measure(Some(error_type));
+    }
+
+    fn measure(&self, error_type: Option<&'static str>) {
+        if self.of.measures(self.method) {
+            self.of.measured(self.method, self.began.elapsed(), error_type);
+        }
     }
 }
 
@@ -124,7 +126,7 @@ impl Drop for Receive<'_> {
         }
         match dropped() {
             // It was waiting, and so had received nothing: as idle as a poll that ended by itself.
-            CANCELLED => self.of.measured(self.method, self.began.elapsed(), Some(CANCELLED)),
+            CANCELLED => self.measure(Some(CANCELLED)),
             panicked => self.fail(panicked),
         }
     }

@@ -74,8 +74,8 @@ impl Provider for Instrumented {
             let receive = Receive::begin(self, method::FETCH_TURN, spans::receive);
             let answer = self.inner.fetch_orchestration_item(lock_timeout, poll_timeout, filter).await;
             let received = receive.end(&answer, |(item, _, attempt)| About::turn(item, *attempt));
-            if let (Some((about, now)), Ok(Some((_, token, _)))) = (received, &answer) {
-                self.turns.insert(token, Lease::of(&about), now, lock_timeout);
+            if let (Some(about), Ok(Some((_, token, _)))) = (received, &answer) {
+                self.turns.insert(token, Lease::of(&about));
             }
             answer
         })
@@ -152,7 +152,7 @@ impl Provider for Instrumented {
             let about = known(lease.as_deref());
             let call = Call::begin(self, method::RENEW_TURN, spans::other, about);
             let answer = call.run(self.inner.renew_orchestration_item_lock(token, extend_for)).await;
-            renewed(&self.turns, token, extend_for, &answer);
+            renewed(&self.turns, token, &answer);
             answer
         })
     });
@@ -180,8 +180,8 @@ impl Provider for Instrumented {
             let receive = Receive::begin(self, method::FETCH_WORK, spans::receive);
             let answer = self.inner.fetch_work_item(lock_timeout, poll_timeout, session, tag_filter).await;
             let received = receive.end(&answer, |(item, _, attempt)| About::work(item, *attempt));
-            if let (Some((about, now)), Ok(Some((_, token, _)))) = (received, &answer) {
-                self.work.insert(token, Lease::of(&about), now, lock_timeout);
+            if let (Some(about), Ok(Some((_, token, _)))) = (received, &answer) {
+                self.work.insert(token, Lease::of(&about));
             }
             answer
         })
@@ -229,7 +229,7 @@ impl Provider for Instrumented {
             let about = known(lease.as_deref());
             let call = Call::begin(self, method::RENEW_WORK, spans::other, about);
             let answer = call.run(self.inner.renew_work_item_lock(token, extend_for)).await;
-            renewed(&self.work, token, extend_for, &answer);
+            renewed(&self.work, token, &answer);
             answer
         })
     });
@@ -289,9 +289,9 @@ fn settled(leases: &Leases, token: &str, answer: &Result<(), ProviderError>) {
 }
 
 /// The same, of a lease that was to go on.
-fn renewed(leases: &Leases, token: &str, extend_for: Duration, answer: &Result<(), ProviderError>) {
+fn renewed(leases: &Leases, token: &str, answer: &Result<(), ProviderError>) {
     match answer {
-        Ok(()) => leases.renew(token, extend_for),
+        Ok(()) => leases.renew(token),
         Err(error) if error.retryable => {}
         Err(_) => leases.remove(token),
     }
