@@ -1,4 +1,4 @@
-//! The one wiring function: binds, spawns the pollers, serves, drains.
+//! The one wiring function: binds, spawns the pollers, serves and pushes, drains.
 
 use std::fmt;
 use std::future::Future;
@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::config::{Settings, SettingsError};
+use crate::config::{self, Settings, SettingsError};
 use crate::management::ManagementAPI;
 use crate::metrics;
 use crate::observe::{Poller, PollerSettings, Readers, StateError, StateFile, store_view};
+use crate::otlp::{self, Push};
 use crate::server::{self, Server};
 use crate::source::{Degraded, Source};
 use crate::store::connect::{self, Neighbour};
@@ -29,6 +31,8 @@ pub struct Exporter {
     addresses: Vec<SocketAddr>,
     pollers: Vec<Poller>,
     server: Server,
+    push: Option<Push>,
+    drain_timeout: Duration,
 }
 
 /// Builds an [`Exporter`] to embed. Mistakes are collected and reported by [`bind`](Self::bind), all at once.
@@ -107,12 +111,21 @@ impl Exporter {
         &self.addresses
     }
 
-    /// Polls and serves until `shutdown` resolves, then lets requests in flight end.
+    /// Polls, serves and pushes until `shutdown` resolves, then pushes once more and lets requests in flight end.
     ///
     /// # Errors
     /// [`RunError::Poller`], which would be a defect of this crate.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { listeners, pollers, server, addresses: _ } = self;
+        let Self { listeners, pollers, server, push, drain_timeout, addresses: _ } = self;
+        // Ends with this future, whoever drops it.
+        let mut pushing = JoinSet::new();
+        let (stop_pushing, stopped) = oneshot::channel::<()>();
+        if let Some(push) = push {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            pushing.spawn(push.run(stopped, drain_timeout));
+        }
         let mut polling = JoinSet::new();
         for poller in pollers {
             polling.spawn(poller.run());
@@ -126,8 +139,12 @@ impl Exporter {
                     outcome = Err(RunError::Poller(why));
                 }
             }
+            // Nobody listens where nothing is pushed.
+            let _ = stop_pushing.send(());
         };
         server.serve(listeners, stop).await;
+        // Bounded by the same time as the requests in flight, from the same moment.
+        while pushing.join_next().await.is_some() {}
         // Now, not when the runtime gets round to it: a poller may be making a private copy of a store, and the
         // process may end before. One that hangs in the file system is not waited for.
         let _ = tokio::time::timeout(POLLERS_END, polling.shutdown()).await;
@@ -193,6 +210,28 @@ impl ExporterBuilder {
         self
     }
 
+    /// Pushes the metrics by OTLP (protobuf over HTTP) to the collector at `endpoint`, such as `http://localhost:4318`;
+    /// `/v1/metrics` is added. Default: nothing is pushed, whatever `OTEL_*` variables say.
+    pub fn otlp(mut self, endpoint: &str) -> Self {
+        match config::parse_endpoint(endpoint, false) {
+            Ok(endpoint) => self.settings.otlp.endpoint = endpoint,
+            Err(problem) => self.mistakes.push(format!("otlp.endpoint: {problem}")),
+        }
+        self
+    }
+
+    /// Pushes by gRPC instead; the usual port is 4317.
+    pub fn otlp_grpc(mut self, endpoint: &str) -> Self {
+        self.settings.otlp.protocol = config::Protocol::Grpc;
+        self.otlp(endpoint)
+    }
+
+    /// Time from one push to the next. Default 1 min.
+    pub fn otlp_interval(mut self, interval: Duration) -> Self {
+        self.settings.otlp.metrics_interval = interval;
+        self
+    }
+
     /// For stores added after this call: their runtime is another process, as for the command line.
     pub(crate) fn sidecar(mut self) -> Self {
         self.neighbour = Neighbour::OtherProcess;
@@ -228,6 +267,11 @@ impl ExporterBuilder {
         mistakes.extend(
             settings.check().into_iter().map(|SettingsError { key, problem }| format!("{key}: {problem}")),
         );
+        let collector = settings.otlp.metrics().map(|endpoint| otlp::Client::new(&settings.otlp, &endpoint));
+        let collector = collector.transpose().unwrap_or_else(|problems| {
+            mistakes.extend(problems);
+            None
+        });
         if !mistakes.is_empty() {
             return Err(StartError::Settings(mistakes));
         }
@@ -268,8 +312,13 @@ impl ExporterBuilder {
             };
             pollers.push(Poller::new(name, source, writer, poller_settings, Arc::clone(&telemetry), state));
         }
-        let server = Server::new(Readers::new(readers, telemetry), server::Settings::from(&settings));
-        Ok(Exporter { listeners, addresses, pollers, server })
+        let readers = Readers::new(readers, Arc::clone(&telemetry));
+        let push = collector.zip(addresses.first()).map(|(collector, address)| {
+            let resource = otlp::resource(&settings.otlp, *address);
+            Push::new(collector, readers.clone(), telemetry, settings.otlp.metrics_interval, resource)
+        });
+        let server = Server::new(readers, server::Settings::from(&settings));
+        Ok(Exporter { listeners, addresses, pollers, server, push, drain_timeout: settings.drain_timeout })
     }
 }
 

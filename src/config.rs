@@ -2,7 +2,7 @@
 //!
 //! The command line's way from flags, environment and file to a [`Config`] is in the rooms below; embedding
 //! applications set the same fields through the builder. `table` lists every setting once; `layers` finds the
-//! texts given for them, `file` those of a TOML file; `parse` makes values of texts; `load` puts it together.
+//! texts given for them, `file` those of a TOML file, `otel` those of OpenTelemetry's variables; `parse` makes values of texts; `load` puts it together.
 //! Nothing here opens a store, binds an address or prints.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,6 +15,8 @@ mod layers;
 mod listen;
 mod load;
 mod mistake;
+mod otel;
+mod otlp;
 mod parse;
 mod suggest;
 mod table;
@@ -24,6 +26,7 @@ pub(crate) use layers::{Environment, Given, file_path};
 pub(crate) use listen::system_resolver;
 pub(crate) use load::{FileInput, Inputs, load};
 pub(crate) use mistake::Mistake;
+pub(crate) use otlp::{Endpoint, Otlp, Protocol, endpoint as parse_endpoint};
 pub(crate) use parse::{Config, LogFormat};
 pub(crate) use table::{SETTINGS, Setting, markdown};
 
@@ -51,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) header_read_timeout: Duration,
     /// Time requests in flight have to end after a stop signal.
     pub(crate) drain_timeout: Duration,
+    pub(crate) otlp: Otlp,
 }
 
 impl Default for Settings {
@@ -67,6 +71,7 @@ impl Default for Settings {
             // Longer than the usual scrape interval (15 s to 1 min), so that Prometheus keeps its connection.
             header_read_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(5),
+            otlp: Otlp::default(),
         }
     }
 }
@@ -115,6 +120,13 @@ impl Settings {
             "must be 1ms to 1d (example: 75s)",
         );
         require(self.drain_timeout <= DAY, "web.drain-timeout", "must be 0s to 1d (example: 5s)");
+        let Otlp { timeout, metrics_interval, .. } = &self.otlp;
+        require(read.contains(timeout), "otlp.timeout", "must be 1ms to 1d (example: 10s)");
+        require(
+            poll.contains(metrics_interval),
+            "otlp.metrics.interval",
+            "must be 10ms to 1d (example: 60s)",
+        );
         let path = &self.telemetry_path;
         require(
             path.starts_with('/')

@@ -23,6 +23,9 @@ pub(crate) use waiting::Facts;
 
 use serde::{Deserialize, Serialize};
 
+/// What the names of the framework's pseudo-activities begin with: new ids, the clock, other instances' values.
+pub(crate) const SYSCALL: &str = "__duroxide_syscall:";
+
 /// One history event, as stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {

@@ -109,6 +109,32 @@ impl InstanceStatus {
     }
 }
 
+#[cfg(feature = "exporter")]
+label_enum! {
+    /// What is pushed by OTLP.
+    pub(crate) Signal {
+        /// The families of the catalogue.
+        Metrics = "metrics",
+    }
+}
+
+#[cfg(feature = "exporter")]
+label_enum! {
+    /// How a request to an OTLP collector ended.
+    pub(crate) ExportOutcome {
+        /// It took everything.
+        Success = "success",
+        /// It took the request, and not all that was in it.
+        Partial = "partial",
+        /// It will not take the request, however often it is sent.
+        Refused = "refused",
+        /// It cannot be reached, or says that it cannot take anything now.
+        Unavailable = "unavailable",
+        /// It did not answer in time.
+        Timeout = "timeout",
+    }
+}
+
 label_enum! {
     /// Status of one execution.
     pub ExecutionStatus {

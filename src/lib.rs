@@ -12,6 +12,7 @@
 //!
 //! ```text
 //! numbers  source -> observe -> View{last good, health} -> metrics: fn(&View, now) -> families -> output
+//!                                                           output -> server (scraped), otlp (pushed)
 //! people   management -> server and cli
 //! ```
 //!
@@ -56,6 +57,8 @@ mod logging;
 mod metrics;
 #[cfg(feature = "exporter")]
 mod observe;
+#[cfg(feature = "exporter")]
+mod otlp;
 #[cfg(feature = "exporter")]
 mod output;
 #[cfg(feature = "exporter")]

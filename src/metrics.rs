@@ -5,6 +5,7 @@
 //! Nothing here reads a database, awaits, or knows how families leave the process.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::observe::View;
 
@@ -37,6 +38,8 @@ pub(crate) struct Sample {
     pub(crate) labels: Vec<(&'static str, Arc<str>)>,
     /// The number itself.
     pub(crate) value: Value,
+    /// When what is counted was 0; `None` where nobody knows, and for gauges.
+    pub(crate) since: Option<SystemTime>,
 }
 
 /// The value of a [`Sample`], of the kind the metric's definition says.
@@ -58,11 +61,17 @@ pub(crate) enum Value {
 /// Collects the samples of one family.
 pub(crate) struct Builder {
     family: Family,
+    since: Option<SystemTime>,
 }
 
 impl Builder {
     pub(crate) fn new(metric: &'static Metric) -> Self {
-        Self { family: Family { metric, samples: Vec::new() } }
+        Self { family: Family { metric, samples: Vec::new() }, since: None }
+    }
+
+    /// What is added from now on has been counted since then.
+    fn since(&mut self, since: SystemTime) {
+        self.since = Some(since);
     }
 
     /// Adds a sample. `labels` follow the order of the metric's definition.
@@ -84,7 +93,7 @@ impl Builder {
     fn push_value<const N: usize>(&mut self, labels: [&Arc<str>; N], value: Value) {
         debug_assert_eq!(labels.len(), self.family.metric.labels.len(), "{}", self.family.metric.name);
         let labels = self.family.metric.labels.iter().copied().zip(labels.into_iter().cloned()).collect();
-        self.family.samples.push(Sample { labels, value });
+        self.family.samples.push(Sample { labels, value, since: self.since });
     }
 
     pub(crate) fn finish(self) -> Family {
@@ -95,7 +104,7 @@ impl Builder {
 /// All families for one view, in the catalogue's order, without those that have no sample.
 ///
 /// Pure: the same view gives the same families. `now` is only used for ages of the view itself.
-pub(crate) fn families(view: &View, now: std::time::SystemTime) -> Vec<Family> {
+pub(crate) fn families(view: &View, now: SystemTime) -> Vec<Family> {
     let mut all = Vec::with_capacity(CATALOGUE.len());
     queues::families(view, &mut all);
     activities::families(view, &mut all);

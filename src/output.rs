@@ -2,7 +2,8 @@
 //!
 //! [`render`] is pure: it reads nothing but the families it is given, so every format shows the same moment.
 //! Rooms: `text` writes Prometheus text 0.0.4 and OpenMetrics 1.0 (one writer, for they differ in few places),
-//! `number` spells values and bucket bounds, `negotiate` reads `Accept` and `Accept-Encoding`.
+//! `number` spells values and bucket bounds, `negotiate` reads `Accept` and `Accept-Encoding`; `otlp` makes messages to
+//! be pushed.
 //! Nothing here knows a store, a view or HTTP beyond the text of those two headers.
 
 use std::io::{self, Write as _};
@@ -14,6 +15,7 @@ use crate::metrics::Family;
 
 mod negotiate;
 mod number;
+pub(crate) mod otlp;
 mod text;
 
 #[cfg(test)]

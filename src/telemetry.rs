@@ -5,12 +5,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use crate::labels::FailureReason;
+use crate::labels::{ExportOutcome, FailureReason, Signal};
 
 /// Poll durations: from an idle SQLite store (below 1 ms) to the default time limit (30 s) and beyond.
 const POLL_BUCKETS: &[f64] =
@@ -24,6 +24,10 @@ pub(crate) struct Telemetry {
     poll_failures: IntCounterVec,
     series_dropped: IntCounterVec,
     state_write_failures: IntCounterVec,
+    otlp_exports: IntCounterVec,
+    otlp_rejected: IntCounterVec,
+    /// When all of them were 0.
+    began: SystemTime,
     // gather() reads /proc for the process metrics; two scrapes at once need not do it twice at the same time.
     gathering: Mutex<()>,
 }
@@ -35,6 +39,8 @@ pub(crate) struct Names {
     pub(crate) poll_failures: String,
     pub(crate) series_dropped: String,
     pub(crate) state_write_failures: String,
+    pub(crate) otlp_exports: String,
+    pub(crate) otlp_rejected: String,
 }
 
 impl Telemetry {
@@ -43,7 +49,15 @@ impl Telemetry {
     /// # Errors
     /// When two names are equal or one is no valid metric name: a mistake in the catalogue.
     pub(crate) fn new(names: Names) -> Result<Self, prometheus::Error> {
-        let Names { poll_duration, polls, poll_failures, series_dropped, state_write_failures } = names;
+        let Names {
+            poll_duration,
+            polls,
+            poll_failures,
+            series_dropped,
+            state_write_failures,
+            otlp_exports,
+            otlp_rejected,
+        } = names;
         // The help shown to people is the catalogue's; the crate only demands that there is one.
         let help = "see the catalogue";
         let this = Self {
@@ -56,6 +70,9 @@ impl Telemetry {
             poll_failures: IntCounterVec::new(Opts::new(poll_failures, help), &["store", "reason"])?,
             series_dropped: IntCounterVec::new(Opts::new(series_dropped, help), &["family"])?,
             state_write_failures: IntCounterVec::new(Opts::new(state_write_failures, help), &["store"])?,
+            otlp_exports: IntCounterVec::new(Opts::new(otlp_exports, help), &["signal", "outcome"])?,
+            otlp_rejected: IntCounterVec::new(Opts::new(otlp_rejected, help), &["signal"])?,
+            began: SystemTime::now(),
             gathering: Mutex::new(()),
         };
         this.registry.register(Box::new(this.poll_duration.clone()))?;
@@ -63,6 +80,8 @@ impl Telemetry {
         this.registry.register(Box::new(this.poll_failures.clone()))?;
         this.registry.register(Box::new(this.series_dropped.clone()))?;
         this.registry.register(Box::new(this.state_write_failures.clone()))?;
+        this.registry.register(Box::new(this.otlp_exports.clone()))?;
+        this.registry.register(Box::new(this.otlp_rejected.clone()))?;
         #[cfg(target_os = "linux")]
         this.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(this)
@@ -104,6 +123,25 @@ impl Telemetry {
     /// The state file of `store` could not be written.
     pub(crate) fn state_write_failed(&self, store: &str) {
         self.state_write_failures.with_label_values(&[store]).inc();
+    }
+
+    /// Makes the counters of a signal that is pushed exist at zero.
+    pub(crate) fn announce_signal(&self, signal: Signal) {
+        self.otlp_rejected.with_label_values(&[signal.as_str()]);
+        for outcome in ExportOutcome::ALL {
+            self.otlp_exports.with_label_values(&[signal.as_str(), outcome.as_str()]);
+        }
+    }
+
+    /// A request to the collector ended, and so many of its items were not taken.
+    pub(crate) fn exported(&self, signal: Signal, outcome: ExportOutcome, rejected: u64) {
+        self.otlp_exports.with_label_values(&[signal.as_str(), outcome.as_str()]).inc();
+        self.otlp_rejected.with_label_values(&[signal.as_str()]).inc_by(rejected);
+    }
+
+    /// When all of these counters were 0.
+    pub(crate) fn began(&self) -> SystemTime {
+        self.began
     }
 
     /// User and system time of this process. The library's own collector counts whole seconds, of which no rate can

@@ -51,7 +51,7 @@ impl Command {
 
 const SETTINGS_HELP: &str = "Every setting can also be given in the environment and in a TOML file: \
 --web.listen-address is DUROXIDE_EXPORTER_WEB_LISTEN_ADDRESS, and listen-address in the section [web]. \
-Flags win over the environment, the environment over the file. Several stores in one variable are separated by \
+Flags win over the environment, the environment over the file, the file over OpenTelemetry's OTEL_* variables. Several stores in one variable are separated by \
 white space. Durations are written as in 500ms, 5s or 1m30s.";
 
 /// Reads the arguments.
@@ -133,7 +133,9 @@ fn declaration(with: fn(&Setting) -> bool) -> clap::Command {
                 .about("Opens every store once, read-only, and says what it is or what is wrong")
                 .after_help(
                     "Takes the flags of serve too, so that check in place of serve judges a whole command line.\n\n\
-                     Exit code: 0 when every store can be read, 1 when one cannot, 64 for mistakes in usage or configuration.",
+                     Where metrics are pushed by OTLP, the collector is sent an empty export.\n\n\
+                     Exit code: 0 when every store can be read (and the collector takes the export), 1 when one cannot, \
+                     64 for mistakes in usage or configuration.",
                 ),
         )
         .subcommand(
@@ -176,6 +178,7 @@ fn flag(setting: &'static Setting) -> Arg {
         .help(setting.long_help());
     match setting.key.split_once('.') {
         Some(("web", _)) => arg.help_heading("Web server"),
+        Some(("otlp", _)) => arg.help_heading("OTLP"),
         Some(("log", _)) => arg.help_heading("Log"),
         _ => arg,
     }

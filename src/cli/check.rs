@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::args::Output;
-use super::read::{Failure, Reading};
+use super::read::{Failure, Pushing, Reading};
 use super::text::{self, Style};
 use super::{Error, Exit};
 use crate::labels::{Clock, InstanceStatus, Queue};
@@ -16,6 +16,21 @@ use crate::source::{Census, Mode, Replication};
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     stores: Vec<StoreReport<'a>>,
+    /// Absent where nothing is pushed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otlp: Option<PushReport<'a>>,
+}
+
+/// Where metrics are pushed to.
+#[derive(Debug, Serialize)]
+struct PushReport<'a> {
+    /// Without its query.
+    endpoint: &'a str,
+    protocol: &'static str,
+    /// Whether the collector took an empty export.
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 /// One store.
@@ -82,13 +97,22 @@ struct QueueReport {
 }
 
 /// The report and the exit code.
-pub(super) fn check(readings: &[Reading], output: Output, style: Style) -> Result<(String, Exit), Error> {
-    let report = Report { stores: readings.iter().map(StoreReport::new).collect() };
+pub(super) fn check(
+    readings: &[Reading],
+    pushing: Option<&Pushing>,
+    output: Output,
+    style: Style,
+) -> Result<(String, Exit), Error> {
+    let report = Report {
+        stores: readings.iter().map(StoreReport::new).collect(),
+        otlp: pushing.map(PushReport::new),
+    };
     let failed = report.stores.iter().filter(|store| !store.ok).count();
     let text = match output {
         Output::Json => text::json(&report)?,
         Output::Table => {
             let mut text: String = report.stores.iter().map(|store| store.render(style)).collect();
+            text.extend(report.otlp.as_ref().map(|otlp| otlp.render(style)));
             match (report.stores.len(), failed) {
                 (1, _) => {}
                 (all, 0) => text.push_str(&format!("All {all} stores are readable.\n")),
@@ -97,7 +121,31 @@ pub(super) fn check(readings: &[Reading], output: Output, style: Style) -> Resul
             text
         }
     };
-    Ok((text, if failed == 0 { Exit::Fine } else { Exit::Failure }))
+    let fine = failed == 0 && report.otlp.is_none_or(|otlp| otlp.ok);
+    Ok((text, if fine { Exit::Fine } else { Exit::Failure }))
+}
+
+impl<'a> PushReport<'a> {
+    fn new(pushing: &'a Pushing) -> Self {
+        let Pushing { endpoint, protocol, outcome } = pushing;
+        let error = outcome.as_ref().err().map(|error| error.message.as_str());
+        Self { endpoint, protocol, ok: outcome.is_ok(), error }
+    }
+
+    fn render(&self, style: Style) -> String {
+        let Self { endpoint, protocol, ok, error } = self;
+        let verdict = if *ok { "takes metrics" } else { "FAILED" };
+        let mut text = format!("{}\n", style.heading(&format!("OTLP collector: {verdict}")));
+        let mut line =
+            |title, line: &str| text.push_str(&format!("  {title:<12}  {}\n", text::harmless(line)));
+        line("endpoint", endpoint);
+        line("protocol", protocol);
+        if let Some(error) = error {
+            line("error", error);
+        }
+        text.push('\n');
+        text
+    }
 }
 
 impl<'a> StoreReport<'a> {
@@ -306,7 +354,7 @@ mod tests {
     #[test]
     fn what_people_read() {
         let readings = [fixture::good("orders"), fixture::bad("billing")];
-        let (text, exit) = check(&readings, Output::Table, Style::new(false, &[])).unwrap();
+        let (text, exit) = check(&readings, None, Output::Table, Style::new(false, &[])).unwrap();
         assert_eq!(exit, Exit::Failure);
         assert_eq!(
             text,
@@ -337,7 +385,8 @@ billing: FAILED
 
     #[test]
     fn what_programs_read() {
-        let (text, exit) = check(&[fixture::good("orders")], Output::Json, Style::new(false, &[])).unwrap();
+        let (text, exit) =
+            check(&[fixture::good("orders")], None, Output::Json, Style::new(false, &[])).unwrap();
         assert_eq!(exit, Exit::Fine);
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let store = &json["stores"][0];

@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Error;
-use crate::config::{Config, format_duration};
+use crate::app::StartError;
+use crate::config::{Config, Otlp, format_duration};
 use crate::labels::FailureReason;
 use crate::management::Capabilities;
+use crate::otlp::{Client, SendError};
 use crate::source::{Census, Request, SourceError};
 use crate::store::StoreSpec;
 use crate::store::connect::{self, Neighbour};
@@ -62,6 +64,26 @@ pub(super) fn all(config: Config) -> Result<Vec<Reading>, Error> {
     });
     runtime.shutdown_background();
     Ok(readings)
+}
+
+/// Where metrics would be pushed to, and whether they would be taken there.
+pub(super) struct Pushing {
+    pub(super) endpoint: String,
+    pub(super) protocol: &'static str,
+    pub(super) outcome: Result<(), SendError>,
+}
+
+/// Sends an empty export where something is to be pushed.
+pub(super) fn collector(settings: &Otlp) -> Result<Option<Pushing>, Error> {
+    let Some(endpoint) = settings.metrics() else { return Ok(None) };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::System)?;
+    let outcome = runtime.block_on(async {
+        let client = Client::new(settings, &endpoint).map_err(StartError::Settings)?;
+        Ok::<_, StartError>(client.probe().await)
+    })?;
+    runtime.shutdown_background();
+    Ok(Some(Pushing { endpoint: endpoint.to_string(), protocol: settings.protocol.as_str(), outcome }))
 }
 
 async fn read(store: StoreSpec, limit: Duration) -> Result<Census, SourceError> {

@@ -32,6 +32,10 @@ async fn run(config: Config) -> Result<(), Error> {
     let names: Vec<String> = stores.iter().map(|store| format!("{}={}", store.name, store.url)).collect();
     let (interval, drain) = (settings.poll_interval, settings.drain_timeout);
     let path = settings.telemetry_path.clone();
+    let push = settings.otlp.metrics().map(|endpoint| {
+        let every = format_duration(settings.otlp.metrics_interval);
+        format!("metrics are pushed to {endpoint} ({}) every {every}", settings.otlp.protocol.as_str())
+    });
 
     let mut builder = Exporter::builder().sidecar().settings(settings);
     for store in &stores {
@@ -47,6 +51,9 @@ async fn run(config: Config) -> Result<(), Error> {
         "listening on {}",
         urls.join(" and ")
     );
+    if let Some(push) = push {
+        tracing::info!("{push}");
+    }
 
     let (stop, stopped) = oneshot::channel();
     let watch = async move {

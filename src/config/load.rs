@@ -1,4 +1,4 @@
-//! Three layers into one [`Config`], or every mistake of all of them in one run.
+//! Four layers into one [`Config`], or every mistake of all of them in one run.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use super::layers::{self, Environment, Given};
 use super::listen::Resolver;
 use super::mistake::{Mistake, Origin};
 use super::parse::Config;
-use super::{SettingsError, file, table};
+use super::{SettingsError, file, otel, table};
 
 /// What was given, by whom. Nothing else is looked at: no process environment, no files.
 pub(crate) struct Inputs<'a> {
@@ -24,7 +24,7 @@ pub(crate) struct FileInput {
     pub(crate) text: io::Result<String>,
 }
 
-/// The configuration: flags over environment over file over defaults. A list replaces that of a lower layer.
+/// The configuration: flags over environment over file over OpenTelemetry's variables over defaults. A list replaces that of a lower layer.
 ///
 /// # Errors
 /// Every mistake, also in values that a higher layer overrides: they would surprise on the day it goes away.
@@ -60,6 +60,12 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
             }
         }
     }
+
+    // Checked whole, used as far as nobody stronger says where to push.
+    let mut standard = otel::read(environment, &mut mistakes);
+    check(&standard.given, |key| standard.origin(key), resolve, &mut mistakes);
+    standard.yield_to(&layers);
+    layers.push(standard.given);
 
     // An empty list is no list, so that it cannot silently hide one of a lower layer.
     layers.iter_mut().for_each(|given: &mut Given| given.retain(|_, texts| !texts.is_empty()));
@@ -185,6 +191,31 @@ mod tests {
             assert!(mistakes.iter().any(|mistake| mistake == expected), "{expected}\nnot in {mistakes:#?}");
         }
         assert_eq!(mistakes.len(), 11, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn what_this_exporter_is_told_wins_over_what_all_are_told() {
+        let mut case = Case::new(&[("store", "a=sqlite:/x")], &[], "[otlp]\nprotocol = 'grpc'");
+        for (name, value) in [
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://all/metrics"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "3000"),
+        ] {
+            case.environment.insert(name.to_owned(), value.into());
+        }
+        let otlp = case.load().unwrap().settings.otlp;
+        assert_eq!(otlp.metrics().unwrap().to_string(), "http://all/metrics");
+        assert_eq!(otlp.protocol.as_str(), "grpc");
+        assert_eq!(otlp.timeout, Duration::from_secs(3));
+        case.environment.insert("DUROXIDE_EXPORTER_OTLP_ENDPOINT".to_owned(), "http://own:4317".into());
+        assert_eq!(case.load().unwrap().settings.otlp.metrics().unwrap().to_string(), "http://own:4317/");
+        // Also without effect a mistake.
+        case.environment.insert("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT".to_owned(), "all".into());
+        let mistakes = case.load().unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert!(
+            mistakes[0].starts_with("environment OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: is not an address")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::listen::Resolver;
-use super::{Settings, duration, listen};
+use super::{Settings, duration, listen, otlp};
 use crate::store::StoreSpec;
 
 /// Everything the command line was told, valid.
@@ -68,6 +68,18 @@ impl Config {
             "web.max-connections" => one(&mut settings.max_connections, number(last)),
             "web.header-read-timeout" => one(&mut settings.header_read_timeout, duration::parse(last)),
             "web.drain-timeout" => one(&mut settings.drain_timeout, duration::parse(last)),
+            "otlp.endpoint" => one(&mut settings.otlp.endpoint, otlp::endpoint(last, false)),
+            "otlp.metrics.endpoint" => one(&mut settings.otlp.metrics_endpoint, otlp::endpoint(last, true)),
+            "otlp.metrics.interval" => one(&mut settings.otlp.metrics_interval, duration::parse(last)),
+            "otlp.protocol" => one(&mut settings.otlp.protocol, otlp::protocol(last)),
+            "otlp.headers" => one(&mut settings.otlp.headers, otlp::headers(last)),
+            "otlp.timeout" => one(&mut settings.otlp.timeout, duration::parse(last)),
+            "otlp.compression" => one(&mut settings.otlp.gzip, otlp::compression(last)),
+            "otlp.certificate" => one(&mut settings.otlp.certificate, file(last)),
+            "otlp.client-certificate" => one(&mut settings.otlp.client_certificate, file(last)),
+            "otlp.client-key" => one(&mut settings.otlp.client_key, file(last)),
+            "otlp.service-name" => one(&mut settings.otlp.service_name, otlp::name(last)),
+            "otlp.resource-attributes" => one(&mut settings.otlp.resource_attributes, otlp::attributes(last)),
             "log.level" => one(log_filter, filter(last)),
             "log.format" => one(log_format, format(last)),
             // Read before everything else, by whoever opens the file.
@@ -130,6 +142,13 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 fn directory(text: &str) -> Result<Option<PathBuf>, String> {
     match text.trim() {
         "" => Err("is empty (example: /var/lib/duroxide-exporter)".to_owned()),
+        path => Ok(Some(path.into())),
+    }
+}
+
+fn file(text: &str) -> Result<Option<PathBuf>, String> {
+    match text.trim() {
+        "" => Err("is empty".to_owned()),
         path => Ok(Some(path.into())),
     }
 }

@@ -4,11 +4,8 @@
 //! history. The timeline, which is made of a whole history, follows finer rules for arrivals that race with dropped
 //! waits; see `management/timeline/waits.rs`.
 
-use super::Brief;
+use super::{Brief, SYSCALL};
 use crate::labels::{Channel, EventType, Outcome};
-
-/// What the names of the framework's pseudo-activities begin with: new ids, the clock, other instances' values.
-pub(crate) const SYSCALL: &str = "__duroxide_syscall:";
 
 /// Something an execution began and that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use crate::labels::{
-    Channel, EventType, ExecutionOutcome, FailureKind, FailureReason, InstanceStatus, LeaseState,
-    MessageState, Outcome, Queue, WaitReason,
+    Channel, EventType, ExecutionOutcome, ExportOutcome, FailureKind, FailureReason, InstanceStatus,
+    LeaseState, MessageState, Outcome, Queue, Signal, WaitReason,
 };
 
 /// Definition of one metric.
@@ -239,6 +239,10 @@ catalogue! {
         "Label combinations folded into the value `other` because the family is at its cap, counted once per poll each.";
     STATE_WRITE_FAILURES = Counter "duroxide.exporter.state_write_failures" Unit::Count("failure"), ["store"],
         "Times that the counters could not be written to --state-dir.";
+    OTLP_EXPORTS = Counter "duroxide.exporter.otlp.exports" Unit::Count("request"), ["signal", "outcome"],
+        "Requests to the OTLP collector by how they ended, tries again included in one: success, partial (it left some out, see duroxide_exporter_otlp_rejected_items_total), refused (another try would not help), unavailable, timeout. Absent unless something is pushed.";
+    OTLP_REJECTED = Counter "duroxide.exporter.otlp.rejected_items" Unit::Count("item"), ["signal"],
+        "Data points that the OTLP collector did not take of requests that it took. Absent unless something is pushed.";
     BUILD_INFO = Gauge "duroxide.exporter.build_info" Unit::None, ["version"],
         "Always 1. Version of the exporter.";
     PROCESS_CPU = Counter "process.cpu" Unit::Seconds, [],
@@ -294,6 +298,8 @@ pub fn markdown() -> String {
         ("`failure_kind`", values(FailureKind::ALL, FailureKind::as_str)),
         ("`channel`", values(Channel::ALL, Channel::as_str)),
         ("`type`", values(EventType::ALL, EventType::as_str)),
+        ("`signal`", values(Signal::ALL, Signal::as_str)),
+        ("`outcome` of exports", values(ExportOutcome::ALL, ExportOutcome::as_str)),
     ] {
         let _ = writeln!(page, "| {label} | {values} |");
     }

@@ -1,27 +1,30 @@
 //! Families about the exporter itself: its self-counters, its build, its process.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use prometheus::proto::{self, MetricType};
 
 use super::catalogue::{
     ACTIVITIES_SCHEDULED, ACTIVITY_QUEUE_MESSAGES, ACTIVITY_QUEUE_OLDEST_READY_AGE, BUILD_INFO,
     CHILDREN_SCHEDULED, EXECUTION_DURATION, EXECUTIONS_RUNNING, EXECUTIONS_STARTED, INSTANCES,
-    INSTANCES_WAITING, POLL_DURATION, POLL_FAILURES, POLLS, PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS,
-    PROCESS_RESIDENT_MEMORY, PROCESS_START_TIME, PROCESS_THREADS, PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED,
-    STATE_WRITE_FAILURES,
+    INSTANCES_WAITING, OTLP_EXPORTS, OTLP_REJECTED, POLL_DURATION, POLL_FAILURES, POLLS, PROCESS_CPU,
+    PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY, PROCESS_START_TIME, PROCESS_THREADS,
+    PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED, STATE_WRITE_FAILURES,
 };
-use super::{Builder, Family, Metric, Sample, Value};
+use super::{Builder, Family, Kind, Metric, Sample, Value};
 use crate::observe::{CappedFamilies, View};
 use crate::telemetry::{Names, Telemetry};
 
 /// Metrics whose values are kept in the registry of `telemetry`.
-const GATHERED: [&Metric; 11] = [
+const GATHERED: [&Metric; 13] = [
     &POLL_DURATION,
     &POLLS,
     &POLL_FAILURES,
     &SERIES_DROPPED,
     &STATE_WRITE_FAILURES,
+    &OTLP_EXPORTS,
+    &OTLP_REJECTED,
     &PROCESS_OPEN_FDS,
     &PROCESS_MAX_FDS,
     &PROCESS_VIRTUAL_MEMORY,
@@ -38,6 +41,8 @@ pub(crate) fn telemetry_names() -> Names {
         poll_failures: POLL_FAILURES.prometheus_name(),
         series_dropped: SERIES_DROPPED.prometheus_name(),
         state_write_failures: STATE_WRITE_FAILURES.prometheus_name(),
+        otlp_exports: OTLP_EXPORTS.prometheus_name(),
+        otlp_rejected: OTLP_REJECTED.prometheus_name(),
     }
 }
 
@@ -59,7 +64,7 @@ pub(super) fn families(view: &View, all: &mut Vec<Family>) {
     for metric in GATHERED {
         // Absent where the operating system does not tell (the process metrics exist on Linux only).
         if let Some(family) = gathered.remove(&metric.prometheus_name()) {
-            all.push(convert(metric, &family));
+            all.push(convert(metric, &family, view.telemetry.began()));
         }
     }
     if let Some(seconds) = Telemetry::cpu_seconds() {
@@ -72,13 +77,15 @@ pub(super) fn families(view: &View, all: &mut Vec<Family>) {
     all.push(build.finish());
 }
 
-fn convert(metric: &'static Metric, family: &proto::MetricFamily) -> Family {
+fn convert(metric: &'static Metric, family: &proto::MetricFamily, began: SystemTime) -> Family {
+    let since = (metric.kind != Kind::Gauge).then_some(began);
     let samples = family
         .get_metric()
         .iter()
         .map(|sample| Sample {
             labels: labels(metric, sample),
             value: value(family.get_field_type(), sample),
+            since,
         })
         .collect();
     Family { metric, samples }

@@ -1,6 +1,7 @@
 //! Families about what the history adds up to: counters and distributions, and what running instances wait for.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::catalogue::{
     ACTIVITIES_FINISHED, ACTIVITIES_SCHEDULED, ACTIVITY_ROUNDTRIP, CENSUS_MISMATCHES, CHILDREN_FINISHED,
@@ -108,6 +109,25 @@ impl History {
     }
 
     fn push(&mut self, store: &Arc<str>, totals: &Totals) {
+        let since = moment(totals.since_ms);
+        for builder in [
+            &mut self.started,
+            &mut self.finished,
+            &mut self.duration,
+            &mut self.history_events,
+            &mut self.activities_scheduled,
+            &mut self.activities_finished,
+            &mut self.roundtrip,
+            &mut self.lateness,
+            &mut self.children_scheduled,
+            &mut self.children_finished,
+            &mut self.received,
+            &mut self.events,
+            &mut self.missed,
+            &mut self.mismatches,
+        ] {
+            builder.since(since);
+        }
         for ((orchestration, version), executions) in totals.executions.iter() {
             self.executions(store, orchestration, version, executions);
         }
@@ -197,6 +217,12 @@ const MILLISECONDS: f64 = 1000.0;
 
 /// Observed in the metric's unit.
 const ONE: f64 = 1.0;
+
+/// A state file may say anything; a moment before 1970 is no time to count from.
+fn moment(ms: i64) -> SystemTime {
+    let since_epoch = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    UNIX_EPOCH.checked_add(since_epoch).unwrap_or(UNIX_EPOCH)
+}
 
 fn distribution<const N: usize>(
     builder: &mut Builder,

@@ -16,6 +16,9 @@ const PAUSE_FACTOR: u32 = 9;
 /// After a failed poll the pause ends here: a store that is well again is to be seen soon.
 const LONGEST_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 
+/// A step along a history that failed is taken again so much later, or after the time it took.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Progress along a history is worth a line in the log when there are more events than this to be read.
 const TOLD: u64 = 100_000;
 
@@ -138,9 +141,10 @@ impl Poller {
             let began = Instant::now();
             if let Err(error) = self.history.step(&self.name, &mut *self.source, self.settings.timeout).await
             {
-                // The next poll meets the same, and tells it.
+                // If it stays so the next poll meets the same, and tells it.
                 tracing::debug!(store = %self.name, "following the history: {error}");
-                return;
+                tokio::time::sleep(began.elapsed().max(RETRY)).await;
+                continue;
             }
             self.history.save(&self.name, &self.telemetry).await;
             tokio::time::sleep(began.elapsed()).await;

@@ -28,7 +28,8 @@ static HISTOGRAM: Metric = Metric {
 };
 
 fn sample(labels: &[(&'static str, &str)], value: Value) -> Sample {
-    Sample { labels: labels.iter().map(|(name, value)| (*name, Arc::from(*value))).collect(), value }
+    let labels = labels.iter().map(|(name, value)| (*name, Arc::from(*value))).collect();
+    Sample { labels, value, since: None }
 }
 
 fn families() -> Vec<Family> {

@@ -18,6 +18,7 @@ mod management;
 mod open;
 mod queues;
 mod reader;
+mod running;
 mod schema;
 mod source;
 mod sql;

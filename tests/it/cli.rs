@@ -207,6 +207,45 @@ fn mistakes_of_flags_environment_and_file_in_one_run() {
 }
 
 #[test]
+fn mistakes_about_otlp_name_their_variable_and_hide_headers() {
+    let store = ["serve", "--store", "a=sqlite:/x"];
+    let mut command = exporter(&store);
+    command.args(["--otlp.headers", "authorization: hunter2", "--otlp.protocol", "http/json"]);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:hunter2@collector").env("OTEL_SERVICE_NAME", "x");
+    command.env("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "10s").env("OTEL_TRACES_EXPORTER", "whatever");
+    let (code, out, err) = outcome(&command.output().unwrap());
+    assert_eq!((code, out.as_str()), (64, ""), "{err}");
+    for expected in [
+        "error: --otlp.headers: header 1 is not of the form NAME=VALUE",
+        "error: --otlp.protocol: \"http/json\" is neither grpc nor http/protobuf",
+        "error: environment OTEL_EXPORTER_OTLP_ENDPOINT: names a user; credentials belong into otlp.headers",
+        "error: environment OTEL_EXPORTER_OTLP_METRICS_TIMEOUT: must be a whole number of milliseconds",
+    ] {
+        assert!(err.contains(expected), "{expected}\nnot in\n{err}");
+    }
+    assert_eq!(err.matches("error: ").count(), 4, "{err}");
+    assert!(!err.contains("hunter2"), "{err}");
+
+    // Files are looked at when all values are right.
+    let directory = tempfile::tempdir().unwrap();
+    let empty = directory.path().join("empty.pem");
+    fs::write(&empty, "").unwrap();
+    let mut command = exporter(&store);
+    command.args(["--web.listen-address", "127.0.0.1:0", "--otlp.endpoint", "https://localhost:1"]);
+    command.args(["--otlp.certificate", "/nowhere/ca.pem"]).arg("--otlp.client-certificate").arg(&empty);
+    let (code, out, err) = outcome(&command.output().unwrap());
+    assert_eq!((code, out.as_str()), (64, ""), "{err}");
+    for expected in [
+        "error: otlp.certificate: cannot read /nowhere/ca.pem: ",
+        "error: otlp.client-certificate: ",
+        "empty.pem holds no certificate in PEM\n",
+        "error: otlp.client-key: missing: a certificate needs its key\n",
+    ] {
+        assert!(err.contains(expected), "{expected}\nnot in\n{err}");
+    }
+}
+
+#[test]
 fn check_of_a_missing_file_says_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("orders=sqlite:{}", directory.path().join("store.db").display());

@@ -27,14 +27,25 @@ const RULES: &[Rule] = &[
         room: "server",
         may_use: &["config", "labels", "source", "observe", "metrics", "output", "telemetry"],
     },
+    Rule { room: "otlp", may_use: &["config", "labels", "observe", "metrics", "output", "telemetry"] },
     Rule { room: "config", may_use: &["store"] },
     Rule {
         room: "app",
-        may_use: &["config", "management", "metrics", "observe", "server", "source", "store", "telemetry"],
+        may_use: &[
+            "config",
+            "management",
+            "metrics",
+            "observe",
+            "otlp",
+            "server",
+            "source",
+            "store",
+            "telemetry",
+        ],
     },
     Rule {
         room: "cli",
-        may_use: &["app", "config", "history", "labels", "logging", "management", "source", "store"],
+        may_use: &["app", "config", "history", "labels", "logging", "management", "otlp", "source", "store"],
     },
     Rule { room: "logging", may_use: &["config"] },
     Rule { room: "testing", may_use: &["metrics", "observe", "store", "telemetry"] },
@@ -43,8 +54,15 @@ const RULES: &[Rule] = &[
 /// Outside crates, and the only rooms that may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
-    ("hyper", &["server"]),
-    ("hyper_util", &["server"]),
+    ("hyper", &["server", "otlp"]),
+    ("hyper_util", &["server", "otlp"]),
+    ("hyper_rustls", &["otlp"]),
+    ("http", &["config", "otlp"]),
+    ("rustls", &["otlp"]),
+    ("tonic", &["otlp"]),
+    ("tonic_types", &["otlp"]),
+    ("prost", &["otlp", "output"]),
+    ("opentelemetry_proto", &["otlp", "output"]),
     ("prometheus", &["telemetry", "metrics", "app", "output"]),
     ("clap", &["cli", "config"]),
     ("clap_complete", &["cli"]),
@@ -56,7 +74,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("opentelemetry", &["instrument"]),
     ("tracing_opentelemetry", &["instrument"]),
     ("sha2", &["trace_id"]),
-    ("tokio", &["app", "cli", "management", "observe", "server", "store"]),
+    ("tokio", &["app", "cli", "management", "observe", "otlp", "server", "store"]),
     ("tracing_subscriber", &["logging"]),
     ("url", &["store"]),
 ];
@@ -142,6 +160,7 @@ fn rooms_use_only_what_the_arrows_allow() {
         ("metrics", "observe"),
         ("observe", "source"),
         ("server", "output"),
+        ("otlp", "output"),
         ("app", "store"),
     ] {
         let expected = (expected.0.to_owned(), expected.1.to_owned());

@@ -16,6 +16,8 @@ mod cli;
 mod layering;
 /// Serving while a poll hangs or fails, with management APIs made for it.
 mod liveness;
+/// Names of what is pushed by OTLP.
+mod otlp_names;
 /// Stores on real PostgreSQL servers.
 #[cfg(all(unix, feature = "postgres"))]
 mod postgres;

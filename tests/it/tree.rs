@@ -21,7 +21,8 @@ fn has(tree: &str, name: &str) -> bool {
 fn the_exporter_links_no_openssl_not_even_for_its_tests() {
     let tree = tree(&["--edges", "normal,build,dev", "--target", "all"]);
     assert!(has(&tree, "libsqlite3-sys"), "the listing is not what this test believes:\n{tree}");
-    for name in ["openssl", "openssl-sys", "native-tls"] {
+    // The other cryptography that rustls can have wants a C compiler and CMake.
+    for name in ["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"] {
         assert!(!has(&tree, name), "{name} has come in: `cargo tree -p duroxide-exporter -i {name}`");
     }
 }
@@ -38,7 +39,17 @@ fn sqlite_is_linked_once() {
 fn an_application_can_take_the_trait_alone() {
     let tree = tree(&["--edges", "normal", "--no-default-features"]);
     assert!(has(&tree, "duroxide"), "the listing is not what this test believes:\n{tree}");
-    for name in ["sqlx", "hyper", "clap", "prometheus", "toml", "opentelemetry", "tracing-opentelemetry"] {
+    for name in [
+        "sqlx",
+        "hyper",
+        "clap",
+        "prometheus",
+        "toml",
+        "tonic",
+        "opentelemetry",
+        "opentelemetry-proto",
+        "tracing-opentelemetry",
+    ] {
         assert!(!has(&tree, name), "{name} is linked without default features");
     }
 }
@@ -56,7 +67,7 @@ fn spans_with_links_need_no_sdk() {
 fn an_application_can_read_a_store_without_the_exporter() {
     let tree = tree(&["--edges", "normal", "--no-default-features", "--features", "sqlite"]);
     assert!(has(&tree, "sqlx"), "the listing is not what this test believes:\n{tree}");
-    for name in ["hyper", "clap", "prometheus", "toml"] {
+    for name in ["hyper", "clap", "prometheus", "toml", "tonic", "opentelemetry-proto"] {
         assert!(!has(&tree, name), "{name} is linked with the feature `sqlite` alone");
     }
 }

@@ -165,16 +165,16 @@ fn message(waits: &InstanceWaits, now: Timestamp) -> String {
 
 fn stuck(waits: &InstanceWaits) -> String {
     let what = match waits.waits.first() {
-        None => "it began nothing that has not ended".to_owned(),
+        None => "everything it began has ended".to_owned(),
         Some(wait) => {
             let more = match waits.waits.len() - 1 {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            format!("it waits for {}{more}", subject(&wait.awaited))
+            format!("{}{more}", subject(&wait.awaited))
         }
     };
-    format!("stuck: nothing in the store will ever wake it; {what}")
+    format!("something that will never come (stuck): {what}")
 }
 
 fn subject(awaited: &Awaited) -> String {

@@ -7,11 +7,8 @@ use super::tries::Tries;
 use super::turns::Turns;
 use super::waits::{Channel, Ending, Waits};
 use super::{Timeline, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent};
-use crate::history::Event;
+use crate::history::{Event, SYSCALL};
 use crate::labels::ExecutionStatus;
-
-/// What the names of the framework's pseudo-activities begin with: new ids, the clock, other instances' values.
-const SYSCALL: &str = "__duroxide_syscall:";
 
 /// Reason of a cancellation that the orchestration itself decided on. Others are the framework clearing up after the
 /// end.

@@ -10,8 +10,9 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::running::KnownRunning;
 use super::schema::Schema;
-use super::sql::millis;
+use super::sql::{millis, orchestrator_state, visible_at, worker_state};
 use super::text;
 use super::undecodable::Undecodable;
 use crate::labels::{MessageState, Queue};
@@ -33,7 +34,7 @@ pub(super) async fn depths(
     now_ms: i64,
 ) -> Result<QueueDepths, Failure> {
     let Orchestrator { queue, timer, pending_timers, .. } =
-        orchestrator(connection, now_ms, Ids::Not).await?;
+        orchestrator(connection, now_ms, Ids::Not, &KnownRunning::default()).await?;
     let (worker, _) = worker(connection, schema, now_ms).await?;
     Ok(QueueDepths {
         orchestrator_queue: queue.fetchable.unwrap_or(0) + timer.fetchable.unwrap_or(0),
@@ -46,10 +47,13 @@ pub(super) async fn census(
     connection: &mut SqliteConnection,
     schema: &Schema,
     undecodable: &mut Undecodable,
+    known: &mut KnownRunning,
     now_ms: i64,
 ) -> Result<(QueueCensus, Waiting), Failure> {
-    let Orchestrator { queue: mut orchestrator, mut timer, mut waiting, .. } =
-        orchestrator(connection, now_ms, Ids::Too).await?;
+    let Orchestrator { queue: mut orchestrator, mut timer, mut waiting, running, .. } =
+        orchestrator(connection, now_ms, Ids::Too, known).await?;
+    let Waiting { ready, retrying, timers, delayed, .. } = &waiting;
+    known.found([ready, retrying, timers, delayed].into_iter().flatten().map(|id| &**id), &running);
     waiting.executing = executing(connection, now_ms).await?;
     activities_of_instances(connection, schema, now_ms, &mut waiting).await?;
     let (mut worker, activities) = worker(connection, schema, now_ms).await?;
@@ -88,10 +92,6 @@ fn starts(column: &str) -> String {
     format!("({start} OR {next})")
 }
 
-fn state(state: MessageState) -> usize {
-    state.index()
-}
-
 /// The orchestrator table: its rows without and with timers.
 struct Orchestrator {
     queue: QueueStats,
@@ -100,6 +100,8 @@ struct Orchestrator {
     pending_timers: u64,
     /// Whom the rows keep waiting.
     waiting: Waiting,
+    /// See [`KnownRunning::found`].
+    running: Vec<Vec<u8>>,
 }
 
 /// Whether it is to be told whose the rows are.
@@ -113,61 +115,64 @@ async fn orchestrator(
     connection: &mut SqliteConnection,
     now_ms: i64,
     ids: Ids,
+    known: &KnownRunning,
 ) -> Result<Orchestrator, Failure> {
     // As JSON, which keeps every id apart from the next, and costs far less than a row for each.
-    let (untried, tried) = match ids {
+    let (untried, tried, running) = match ids {
         Ids::Too => (
             "json_group_array(id) FILTER (WHERE attempts = 0 AND NOT leftover)",
             "json_group_array(id) FILTER (WHERE attempts > 0 AND NOT leftover)",
+            "json_group_object(id, execution) FILTER (WHERE looked_up_running)",
         ),
-        Ids::Not => ("NULL", "NULL"),
+        Ids::Not => ("NULL", "NULL", "NULL"),
     };
+    // Where an instance is known the joins have nothing to look for, and cost nothing.
     let sql = format!(
-        "SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
-                SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), timer, SUM(orphan), SUM(leftover), \
-                CAST({untried} AS BLOB), CAST({tried} AS BLOB) \
-         FROM ( \
-           SELECT q.instance_id AS id, {timer} AS timer, \
-             CASE WHEN il.locked_until > ?1 AND q.lock_token = il.lock_token THEN {in_flight} \
-                  WHEN q.visible_at <= ?1 THEN CASE \
-                    WHEN il.locked_until > ?1 THEN {blocked} \
-                    WHEN q.lock_token = il.lock_token THEN {lease_expired} \
-                    ELSE {ready} END \
-                  ELSE {delayed} END AS state, \
+        "WITH message AS MATERIALIZED ( \
+           SELECT q.instance_id AS id, {timer} AS timer, {state} AS state, \
              {since} AS since, il.locked_until AS lease_end, q.attempt_count AS attempts, \
-             i.instance_id IS NULL AND NOT {starts} AND q.instance_id NOT IN ( \
+             NOT {known} AND i.instance_id IS NULL AND NOT {starts} AND q.instance_id NOT IN ( \
                SELECT s.instance_id FROM orchestrator_queue s \
                WHERE s.visible_at <= ?1 AND {batch_starts}) AS orphan, \
-             CASE WHEN i.instance_id IS NOT NULL AND {timer} AND json_valid(q.work_item) THEN \
-               COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), 0) OR \
-               COALESCE(json_extract(q.work_item, '$.TimerFired.execution_id') <> i.current_execution_id, 0) \
-             ELSE 0 END AS leftover \
+             CASE WHEN {timer} AND json_valid(q.work_item) THEN \
+               CASE WHEN {known} THEN \
+                 COALESCE((q.instance_id, {execution}) NOT IN (SELECT key, value FROM json_each(?2)), 0) \
+               WHEN i.instance_id IS NOT NULL THEN \
+                 COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), 0) \
+                 OR COALESCE({execution} <> i.current_execution_id, 0) \
+               ELSE 0 END ELSE 0 END AS leftover, \
+             i.current_execution_id AS execution, COALESCE(e.status = 'Running', 0) AS looked_up_running \
            FROM orchestrator_queue q \
            LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
-           LEFT JOIN instances i ON i.instance_id = q.instance_id \
+           LEFT JOIN instances i ON i.instance_id = CASE WHEN NOT {known} THEN q.instance_id END \
            LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) \
+         SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
+                SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), timer, SUM(orphan), SUM(leftover), \
+                CAST({untried} AS BLOB), CAST({tried} AS BLOB), CAST({running} AS BLOB) FROM message \
          GROUP BY timer, state",
         timer = begins_with("q.work_item", TIMER_PREFIX),
-        in_flight = state(MessageState::InFlight),
-        blocked = state(MessageState::Blocked),
-        lease_expired = state(MessageState::LeaseExpired),
-        ready = state(MessageState::Ready),
-        delayed = state(MessageState::Delayed),
+        state = orchestrator_state(),
+        in_flight = MessageState::InFlight.index(),
         since = since("q.created_at", "q.visible_at"),
         starts = starts("q.work_item"),
         batch_starts = starts("s.work_item"),
+        // Not joined: what joins to a JSON has no index for sure.
+        known = "q.instance_id IN (SELECT key FROM json_each(?2))",
+        execution = "json_extract(q.work_item, '$.TimerFired.execution_id')",
     );
     let mut orchestrator = Orchestrator {
         queue: group::empty(),
         timer: group::empty(),
         pending_timers: 0,
         waiting: Waiting::default(),
+        running: Vec::new(),
     };
-    for row in sqlx::query(&sql).bind(now_ms).fetch_all(&mut *connection).await? {
+    for row in sqlx::query(&sql).bind(now_ms).bind(known.json()).fetch_all(&mut *connection).await? {
         let group = group(&row)?;
         let leftovers = unsigned(row.try_get(8)?);
         let is_timer: bool = row.try_get(6)?;
         let (untried, tried) = (text::ids(row.try_get(9)?), text::ids(row.try_get(10)?));
+        orchestrator.running.extend(row.try_get::<Option<Vec<u8>>, _>(11)?);
         let waiting = &mut orchestrator.waiting;
         match (group.state, is_timer) {
             (MessageState::Delayed, true) => waiting.timers.extend(untried),
@@ -199,26 +204,17 @@ async fn worker(
     schema: &Schema,
     now_ms: i64,
 ) -> Result<(QueueStats, Vec<ActivityBacklog>), Failure> {
-    // Before 0.1.5 a worker row was visible from its creation on.
-    let visible = if schema.worker_visible_at { "q.visible_at" } else { "0" };
     let sql = format!(
         "SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
                 SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), activity, CAST(tag AS BLOB) \
          FROM ( \
-           SELECT CASE \
-               WHEN q.lock_token IS NOT NULL AND (q.locked_until > ?1 OR q.locked_until IS NULL) THEN {in_flight} \
-               WHEN {visible} <= ?1 THEN CASE \
-                 WHEN q.lock_token IS NOT NULL THEN {lease_expired} ELSE {ready} END \
-               ELSE {delayed} END AS state, \
-             {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
+           SELECT {state} AS state, {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
              {activity} AS activity, {tag} AS tag \
            FROM worker_queue q) \
          GROUP BY state, activity, tag",
-        in_flight = state(MessageState::InFlight),
-        lease_expired = state(MessageState::LeaseExpired),
-        ready = state(MessageState::Ready),
-        delayed = state(MessageState::Delayed),
-        since = since("q.created_at", visible),
+        state = worker_state(schema),
+        in_flight = MessageState::InFlight.index(),
+        since = since("q.created_at", visible_at(schema)),
         activity = text::sql_json_prefix("q.work_item", "$.ActivityExecute.name"),
         tag = if schema.worker_tag { text::sql_prefix("q.tag") } else { "NULL".to_owned() },
     );
@@ -282,7 +278,7 @@ async fn activities_of_instances(
         "CASE WHEN json_valid(q.work_item) THEN json_extract(q.work_item, '$.ActivityExecute.instance') END";
     let id =
         if schema.worker_identity { format!("COALESCE(q.instance_id, {inside})") } else { inside.to_owned() };
-    let visible = if schema.worker_visible_at { "q.visible_at" } else { "0" };
+    let visible = visible_at(schema);
     let sql = format!(
         "SELECT CAST(json_group_array(id) FILTER (WHERE NOT retrying) AS BLOB), \
                 CAST(json_group_array(id) FILTER (WHERE retrying) AS BLOB) \

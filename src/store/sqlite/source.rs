@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::files::Files;
 use super::reader::{Place, Reader, Snapshot};
+use super::running::KnownRunning;
 use super::undecodable::Undecodable;
 use super::{instances, queues, tail};
 use crate::source::{
@@ -31,6 +32,7 @@ pub(crate) struct SqliteSource {
 struct Known {
     generation: u64,
     undecodable: Undecodable,
+    running: KnownRunning,
     /// The last instance census and the files it was taken from: it holds for as long as they do not change.
     instances: Option<(Files, InstanceCensus)>,
     /// When the instances may be counted next, which takes longer the more there are.
@@ -66,6 +68,9 @@ impl Known {
             // The history may go on where it ended and the rest be another's all the same.
             batch.rewound |= replaced;
         }
+        // A recount is to find what reckoning cannot.
+        let told = history.as_ref().filter(|_| request.census && !request.recount);
+        self.running.follow(snapshot.connection(), told).await?;
         let census = if request.census { Some(self.census(snapshot, request.recount).await?) } else { None };
         Ok(Reading { census, history })
     }
@@ -75,7 +80,8 @@ impl Known {
         let (schema, files) = (snapshot.schema.clone(), snapshot.files.clone());
         let connection = snapshot.connection();
         let (queues, waiting) =
-            queues::census(connection, &schema, &mut self.undecodable, moment.now_ms).await?;
+            queues::census(connection, &schema, &mut self.undecodable, &mut self.running, moment.now_ms)
+                .await?;
         let instances = if recount { Some(self.instances(connection, &files).await?) } else { None };
         let total_instances = if recount { None } else { self.total(connection).await? };
         Ok(Census {

@@ -46,13 +46,18 @@ pub(super) fn orchestrator_state() -> String {
     )
 }
 
-/// The same of a row `q` of the worker table. Before 0.1.5 such a row was visible from its creation on.
+/// When a row `q` of the worker table becomes visible. Before 0.1.5 it was visible from its creation on.
+pub(super) fn visible_at(schema: &Schema) -> &'static str {
+    if schema.worker_visible_at { "q.visible_at" } else { "0" }
+}
+
+/// The number of the state of a row `q` of the worker table at the moment `?1`.
 pub(super) fn worker_state(schema: &Schema) -> String {
     format!(
         "CASE WHEN q.lock_token IS NOT NULL AND (q.locked_until > ?1 OR q.locked_until IS NULL) THEN {in_flight} \
               WHEN {visible} <= ?1 THEN CASE WHEN q.lock_token IS NOT NULL THEN {lease_expired} ELSE {ready} END \
               ELSE {delayed} END",
-        visible = if schema.worker_visible_at { "q.visible_at" } else { "0" },
+        visible = visible_at(schema),
         in_flight = MessageState::InFlight.index(),
         lease_expired = MessageState::LeaseExpired.index(),
         ready = MessageState::Ready.index(),

@@ -75,6 +75,11 @@ impl Cursor {
     }
 }
 
+/// The row up to which was read.
+pub(super) fn rowid(position: &Position) -> Option<i64> {
+    position.0.get("rowid")?.as_i64()
+}
+
 /// One step along the history.
 pub(super) async fn step(connection: &mut SqliteConnection, start: &Start) -> Result<Batch, Failure> {
     let newest = newest(connection).await?;

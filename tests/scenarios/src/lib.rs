@@ -8,6 +8,7 @@
 //! - [`exporter`] runs the exporter over a store, [`scrape`] reads what it says;
 //! - [`sidecar`] runs it as a process of its own, also as another user; [`worker`] a runtime that is to be killed;
 //! - [`disk`] copies stores about and tells whether anything was written, [`sql`] writes what the framework would not;
+//! - [`collector`] runs a receiver of what is pushed, [`relay`] is a wire that counts and dies;
 //! - [`peers`] runs Prometheus and promtool;
 //! - [`compare`] says which series differ, and how.
 
@@ -19,6 +20,7 @@
     reason = "tests fail loudly"
 )]
 
+pub mod collector;
 pub mod compare;
 pub mod content;
 pub mod disk;
@@ -29,6 +31,7 @@ pub mod files;
 pub mod large;
 pub mod peers;
 pub mod recount;
+pub mod relay;
 pub mod scrape;
 pub mod series;
 pub mod sidecar;

@@ -109,8 +109,13 @@ impl Program {
 
     /// Runs `check` over the store at `url`.
     pub fn check(&self, url: &str) -> Output {
+        self.check_with(url, &[])
+    }
+
+    /// The same with flags.
+    pub fn check_with(&self, url: &str, flags: &[String]) -> Output {
         let mut command = self.command(&[]);
-        command.arg("check").arg("--store").arg(format!("{STORE}={url}"));
+        command.arg("check").arg("--store").arg(format!("{STORE}={url}")).args(flags);
         command.output().expect("the exporter runs")
     }
 
@@ -118,9 +123,9 @@ impl Program {
         let mut words = wrapper.iter().map(OsString::from).chain([self.path.clone().into_os_string()]);
         let mut command = Command::new(words.next().expect("the program itself"));
         command.args(words).env("TMPDIR", self.temporary.path()).current_dir("/");
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DUROXIDE_"))
-        {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| {
+            ["DUROXIDE_", "OTEL_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
+        }) {
             command.env_remove(name);
         }
         if let Some(uid) = self.uid {

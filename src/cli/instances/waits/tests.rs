@@ -81,7 +81,7 @@ fn what_is_no_activity() {
         visible_at: Some(ahead(seconds)),
         ..entry(Queue::Timer, MessageState::Delayed, attempts, 60)
     };
-    let stuck = "stuck: nothing in the store will ever wake it; ";
+    let stuck = "something that will never come (stuck): ";
     let lost = vec![activity(None, None), activity(None, None)];
     for (reason, waits, expected) in [
         (
@@ -109,18 +109,14 @@ fn what_is_no_activity() {
             timer(Some(put_off(90, 0))),
             "a timer, due in 1m30s (2026-11-23T12:01:30.000Z)".to_owned(),
         ),
-        (WaitReason::Stuck, Vec::new(), format!("{stuck}it began nothing that has not ended")),
-        (
-            WaitReason::Stuck,
-            lost,
-            format!("{stuck}it waits for the activity Charge (in no queue) and 1 more"),
-        ),
+        (WaitReason::Stuck, Vec::new(), format!("{stuck}everything it began has ended")),
+        (WaitReason::Stuck, lost, format!("{stuck}the activity Charge (in no queue) and 1 more")),
         (
             WaitReason::Stuck,
             child(Some(InstanceStatus::Failed), false),
-            format!("{stuck}it waits for the child order::sub::2 (has failed)"),
+            format!("{stuck}the child order::sub::2 (has failed)"),
         ),
-        (WaitReason::Stuck, timer(None), format!("{stuck}it waits for a timer (in no queue)")),
+        (WaitReason::Stuck, timer(None), format!("{stuck}a timer (in no queue)")),
         (WaitReason::Executing, Vec::new(), "nothing: a runtime takes a turn of it".to_owned()),
     ] {
         assert_eq!(said(Some(reason), waits, Vec::new()), expected);

@@ -12,6 +12,7 @@ mod everything;
 mod facts;
 mod framework;
 mod killed;
+mod races;
 mod stalled;
 mod timers;
 

@@ -1,0 +1,163 @@
+//! Sends one request of any signal, and tries again while that may help and there is time.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use prost::Message as _;
+use tokio::time::Instant;
+
+use super::export::{Accepted, Export};
+use super::failure::{self, SendError};
+use super::grpc::Grpc;
+use super::http::Http;
+use super::tls::Pem;
+use crate::config::{Endpoint, Otlp, Protocol, format_duration};
+use crate::output;
+
+pub(super) const USER_AGENT: &str = concat!("duroxide-exporter/", env!("CARGO_PKG_VERSION"));
+
+/// The first pause between two tries, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Shorter parts of a header's value than this are no secret, and their absence would make words unreadable.
+const SHORTEST_SECRET: usize = 4;
+
+/// A collector for one signal.
+pub(crate) struct Client {
+    transport: Transport,
+    timeout: Duration,
+    gzip: bool,
+    /// What no message may repeat.
+    secrets: Vec<String>,
+}
+
+enum Transport {
+    Grpc(Grpc),
+    Http(Http),
+}
+
+impl Client {
+    /// Reads the certificates; does not connect. Inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings.
+    pub(crate) fn new(settings: &Otlp, endpoint: &Endpoint) -> Result<Self, Vec<String>> {
+        let pem = if endpoint.is_https() { Pem::read(settings)? } else { Pem::default() };
+        let Otlp { headers, timeout, gzip, .. } = settings;
+        let transport = match settings.protocol {
+            Protocol::Grpc => {
+                Grpc::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Transport::Grpc)
+            }
+            Protocol::Http => {
+                Http::new(endpoint, headers.clone(), *gzip, &pem, *timeout).map(Transport::Http)
+            }
+        };
+        let values = headers.values().filter_map(|value| value.to_str().ok());
+        let query = endpoint.uri().query();
+        let mut secrets: Vec<String> = values
+            .chain(query)
+            .flat_map(|text| [vec![text], text.split([' ', '=', '&']).collect()].concat())
+            .filter(|text| text.len() >= SHORTEST_SECRET)
+            .map(str::to_owned)
+            .collect();
+        // The longest first: a part may be part of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Ok(Self {
+            transport: transport.map_err(|error| vec![error])?,
+            timeout: *timeout,
+            gzip: *gzip,
+            secrets,
+        })
+    }
+
+    /// Sends a request until it is taken, refused, or the time is over.
+    pub(crate) async fn send<E: Export + 'static>(&self, request: E) -> Result<Accepted, SendError> {
+        let sent = self.send_until::<E>(self.body(request).await?, Instant::now() + self.timeout).await;
+        match sent {
+            Ok(Accepted { rejected, message }) => {
+                Ok(Accepted { rejected, message: failure::without(message, &self.secrets) })
+            }
+            Err(error) => Err(error.without(&self.secrets)),
+        }
+    }
+
+    /// A request for metrics that holds none: whether the collector would take one that does.
+    pub(crate) async fn probe(&self) -> Result<(), SendError> {
+        self.send(ExportMetricsServiceRequest::default()).await.map(|_| ())
+    }
+
+    async fn send_until<E: Export>(&self, body: Bytes, deadline: Instant) -> Result<Accepted, SendError> {
+        let mut backoff = BACKOFF.0;
+        loop {
+            let error = match tokio::time::timeout_at(deadline, self.attempt::<E>(body.clone())).await {
+                Ok(Ok(answer)) => return read::<E>(answer),
+                Ok(Err(error)) => error,
+                Err(_elapsed) => {
+                    self.renew();
+                    return Err(SendError::timeout(&format_duration(self.timeout)));
+                }
+            };
+            let pause = error.wait.unwrap_or_else(|| jitter(backoff));
+            if !error.again || Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+            backoff = (backoff * 2).min(BACKOFF.1);
+        }
+    }
+
+    async fn attempt<E: Export>(&self, body: Bytes) -> Result<Bytes, SendError> {
+        match &self.transport {
+            Transport::Grpc(grpc) => grpc.call(E::method(), body).await,
+            Transport::Http(http) => http.post(body).await,
+        }
+    }
+
+    /// A connection that died without a word would swallow what follows, too.
+    fn renew(&self) {
+        match &self.transport {
+            Transport::Grpc(grpc) => grpc.renew(),
+            // Has closed the connection whose answer nobody waits for any more.
+            Transport::Http(_) => {}
+        }
+    }
+
+    /// What is sent, made away from the event loop. For gRPC, the library compresses.
+    async fn body<E: Export + 'static>(&self, request: E) -> Result<Bytes, SendError> {
+        let gzip = self.gzip && matches!(self.transport, Transport::Http(_));
+        let made = tokio::task::spawn_blocking(move || {
+            let body = request.encode_to_vec();
+            if gzip { output::gzip(&body) } else { Ok(body) }
+        });
+        let made = made.await.unwrap_or_else(|error| Err(error.into()));
+        made.map(Bytes::from).map_err(|error| SendError::refused(format!("cannot be encoded: {error}")))
+    }
+}
+
+fn read<E: Export>(answer: Bytes) -> Result<Accepted, SendError> {
+    E::Answer::decode(answer).map(E::accepted).map_err(|error| {
+        SendError::refused(format!("success, but no answer of OTLP ({error}). Check the address"))
+    })
+}
+
+/// Half of a pause or more, so that many exporters do not come back at the same moment.
+fn jitter(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(());
+    // The lower 16 bits are as random as any.
+    let part = u32::try_from(random & 0xffff).unwrap_or(0);
+    pause / 2 + pause / 2 * part / 0xffff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_differ_and_stay_within_bounds() {
+        let pauses: Vec<Duration> = (0..100).map(|_| jitter(BACKOFF.1)).collect();
+        assert!(pauses.iter().all(|pause| (BACKOFF.1 / 2..=BACKOFF.1).contains(pause)), "{pauses:?}");
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+    }
+}

@@ -1,0 +1,109 @@
+//! What the log tells of pushing: the first failure, another kind of failure, the recovery; in between, a line in some
+//! minutes. A collector that is down for a day is no reason for a log of a day.
+
+use std::time::{Duration, Instant};
+
+use super::export::Accepted;
+use super::failure::SendError;
+use crate::labels::{ExportOutcome, Signal};
+
+/// From one line about the same to the next.
+const REPEAT: Duration = Duration::from_secs(300);
+
+/// What was told of one signal.
+#[derive(Debug)]
+pub(super) struct Told {
+    signal: Signal,
+    failing: Option<Failing>,
+    /// Why items were left out, and when that was told.
+    partial: Option<(String, Instant)>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    outcome: ExportOutcome,
+    times: u64,
+    told: Instant,
+}
+
+impl Told {
+    pub(super) fn new(signal: Signal) -> Self {
+        Self { signal, failing: None, partial: None }
+    }
+
+    /// A request was not taken. Whether that is worth a warning now.
+    pub(super) fn failed(&mut self, error: &SendError, now: Instant) -> bool {
+        let (signal, outcome) = (self.signal, error.outcome);
+        let times = self.failing.as_ref().map_or(0, |failing| failing.times) + 1;
+        let known = self.failing.as_ref().filter(|failing| failing.outcome == outcome);
+        let told = known.map(|failing| failing.told).filter(|told| now.duration_since(*told) < REPEAT);
+        match told {
+            Some(_) => tracing::debug!(%signal, %outcome, times, "OTLP export failed again: {error}"),
+            None => tracing::warn!(%signal, %outcome, times, "OTLP export failed: {error}"),
+        }
+        self.failing = Some(Failing { outcome, times, told: told.unwrap_or(now) });
+        told.is_none()
+    }
+
+    /// A request was taken, not always with all that was in it. Whether that is worth a line now.
+    pub(super) fn accepted(&mut self, accepted: &Accepted, now: Instant) -> bool {
+        let signal = self.signal;
+        let recovered = self.failing.take();
+        if let Some(Failing { times, .. }) = &recovered {
+            tracing::info!(%signal, failures = times, "OTLP export works again");
+        }
+        let Accepted { rejected, message } = accepted;
+        if *rejected == 0 && message.is_empty() {
+            let whole = self.partial.take().is_some();
+            if whole {
+                tracing::info!(%signal, "the OTLP collector takes everything again");
+            }
+            return whole || recovered.is_some();
+        }
+        let told = self
+            .partial
+            .as_ref()
+            .is_some_and(|(told, at)| told == message && now.duration_since(*at) < REPEAT);
+        if !told {
+            if *rejected > 0 {
+                tracing::warn!(%signal, rejected, "the OTLP collector left some out: {message}");
+            } else {
+                tracing::warn!(%signal, "the OTLP collector says: {message}");
+            }
+            self.partial = Some((message.clone(), now));
+        }
+        !told || recovered.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_of_failures_is_a_few_lines() {
+        let mut told = Told::new(Signal::Metrics);
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let down = SendError::timeout("10s");
+        let lines = (0..8640).filter(|n| told.failed(&down, at(n * 10))).count();
+        assert_eq!(lines, 288, "one in five minutes");
+        assert!(told.failed(&SendError::refused("no".to_owned()), at(86_400)), "another kind of failure");
+        assert!(told.accepted(&Accepted::default(), at(86_401)), "the recovery");
+        assert!(!told.accepted(&Accepted::default(), at(86_402)));
+        assert!(told.failed(&down, at(86_403)), "the first of the next failures");
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_when_it_changes() {
+        let mut told = Told::new(Signal::Metrics);
+        let start = Instant::now();
+        let left_out = |message: &str| Accepted { rejected: 3, message: message.to_owned() };
+        assert!(told.accepted(&left_out("a"), start));
+        assert!(!told.accepted(&left_out("a"), start));
+        assert!(told.accepted(&left_out("b"), start));
+        assert!(told.accepted(&left_out("b"), start + REPEAT));
+        assert!(told.accepted(&Accepted::default(), start));
+        assert!(!told.accepted(&Accepted::default(), start));
+    }
+}
