@@ -43,7 +43,7 @@ pub use otel::Backdated;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use duroxide::providers::Provider;
 use tracing::Span;
@@ -66,8 +66,9 @@ pub struct Instrumented {
     instance_ids: bool,
     turns: Leases,
     work: Leases,
+    /// Where there are links.
     #[cfg(feature = "otel")]
-    ids: TraceIds,
+    ids: Option<TraceIds>,
     #[cfg(feature = "otel")]
     instruments: Option<otel::Instruments>,
 }
@@ -94,19 +95,15 @@ impl Instrumented {
         &self,
         method: &'static Method,
         make: Maker,
-        about: About<'_>,
-        received_in: Option<Duration>,
+        about: &mut About<'_>,
+        began: Option<Instant>,
     ) -> Span {
-        let values = Values {
-            system: &self.system,
-            method,
-            about,
-            named: self.instance_ids,
-            received_in: received_in.map(|took| took.as_secs_f64()),
-        };
+        let values = Values { system: &self.system, method, about: *about, named: self.instance_ids, began };
         let span = make(Some(&values)).unwrap_or_else(|_| Span::none());
         #[cfg(feature = "otel")]
-        otel::link(&span, &self.ids, &values.about);
+        if let Some(ids) = &self.ids {
+            otel::link(&span, ids, about);
+        }
         span
     }
 

@@ -4,7 +4,7 @@
 use duroxide::providers::{OrchestrationItem, WorkItem};
 
 /// What is known of a call; what is not is left out of its span.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct About<'a> {
     pub(super) instance: Option<&'a str>,
     pub(super) execution: Option<u64>,
@@ -19,11 +19,32 @@ pub(super) struct About<'a> {
     pub(super) messages: Option<usize>,
     /// What a turn adds: events, activities, messages to instances; activities it cancels.
     pub(super) turn: Option<[usize; 4]>,
+    /// Where its link leads, once that was computed.
+    #[cfg(feature = "otel")]
+    pub(super) target: Option<Target>,
 }
 
+/// The ids of a trace and of a span in it.
+#[cfg(feature = "otel")]
+pub(super) type Target = ([u8; 16], [u8; 8]);
+
 impl<'a> About<'a> {
+    pub(super) const NOTHING: Self = Self {
+        instance: None,
+        execution: None,
+        orchestration: None,
+        activity: None,
+        event: None,
+        item: None,
+        attempt: None,
+        messages: None,
+        turn: None,
+        #[cfg(feature = "otel")]
+        target: None,
+    };
+
     pub(super) fn instance(instance: &'a str) -> Self {
-        Self { instance: Some(instance), ..Self::default() }
+        Self { instance: Some(instance), ..Self::NOTHING }
     }
 
     pub(super) fn execution(instance: &'a str, execution: u64) -> Self {
@@ -41,8 +62,8 @@ impl<'a> About<'a> {
     }
 
     /// Of a work item that is handed out: what kind it is, its queue says.
-    pub(super) fn received(item: &'a WorkItem) -> Self {
-        Self { item: None, ..Self::item(item) }
+    pub(super) fn work(item: &'a WorkItem, attempt: u32) -> Self {
+        Self { item: None, attempt: Some(attempt), ..Self::item(item) }
     }
 
     /// Of a work item that is sent: the instance it is for, which may be the parent of the one that caused it.
@@ -83,7 +104,7 @@ impl<'a> About<'a> {
                 unreachable_patterns,
                 reason = "the framework has another kind with its feature for tests"
             )]
-            _ => return Self::default(),
+            _ => return Self::NOTHING,
         };
         Self { item: Some(kind), ..about }
     }

@@ -20,6 +20,8 @@ pub struct InstrumentedBuilder {
     #[cfg(feature = "otel")]
     ids: TraceIds,
     #[cfg(feature = "otel")]
+    links: bool,
+    #[cfg(feature = "otel")]
     meter: Option<opentelemetry::metrics::Meter>,
 }
 
@@ -31,6 +33,8 @@ impl InstrumentedBuilder {
             #[cfg(feature = "otel")]
             ids: TraceIds::default(),
             #[cfg(feature = "otel")]
+            links: true,
+            #[cfg(feature = "otel")]
             meter: None,
         }
     }
@@ -41,8 +45,8 @@ impl InstrumentedBuilder {
         self
     }
 
-    /// Whether spans have `duroxide.instance.id` (they do unless this says no). Links are there either way: they hold
-    /// a hash of the id.
+    /// Whether spans have `duroxide.instance.id`; they do unless this says no. Links are another matter: they hold a hash
+    /// of the id.
     pub fn instance_ids(mut self, shown: bool) -> Self {
         self.instance_ids = shown;
         self
@@ -53,6 +57,13 @@ impl InstrumentedBuilder {
     #[cfg(feature = "otel")]
     pub fn namespace(mut self, namespace: &str) -> Self {
         self.ids = TraceIds::new(namespace);
+        self
+    }
+
+    /// Whether spans link to the trace of their execution; they do unless this says no.
+    #[cfg(feature = "otel")]
+    pub fn links(mut self, made: bool) -> Self {
+        self.links = made;
         self
     }
 
@@ -81,7 +92,7 @@ impl InstrumentedBuilder {
             turns: Leases::default(),
             work: Leases::default(),
             #[cfg(feature = "otel")]
-            ids: self.ids,
+            ids: self.links.then_some(self.ids),
         })
     }
 }

@@ -34,9 +34,9 @@ impl<'a> Call<'a> {
         of: &'a Instrumented,
         method: &'static Method,
         make: Maker,
-        about: About<'_>,
+        mut about: About<'_>,
     ) -> Self {
-        let span = of.span(method, make, about, None);
+        let span = of.span(method, make, &mut about, None);
         let began = of.measures(method).then(Instant::now);
         Self { of, method, span, began, ended: false }
     }
@@ -81,35 +81,41 @@ impl<'a> Receive<'a> {
         Self { of, method, make, began: Instant::now(), ended: false }
     }
 
-    /// Tells what was fetched; whether there is a span of a message, so that its lease is to be remembered.
-    pub(super) fn end<T>(
+    /// Tells what was fetched; what it is about where there is a span of it, so that the lease can be remembered.
+    pub(super) fn end<'b, T>(
         mut self,
-        answer: &Result<Option<T>, ProviderError>,
-        about: impl FnOnce(&T) -> About<'_>,
-    ) -> bool {
+        answer: &'b Result<Option<T>, ProviderError>,
+        about: impl FnOnce(&'b T) -> About<'b>,
+    ) -> Option<About<'b>> {
         self.ended = true;
-        let took = self.began.elapsed();
         match answer {
             Ok(Some(message)) => {
-                let span = self.of.span(self.method, self.make, about(message), Some(took));
-                self.of.measured(self.method, took, None);
-                !span.is_disabled()
+                let mut about = about(message);
+                let span = self.of.span(self.method, self.make, &mut about, Some(self.began));
+                self.measure(None);
+                (!span.is_disabled()).then_some(about)
             }
             Ok(None) => {
                 self.of.counted_empty(self.method);
-                false
+                None
             }
             Err(error) => {
                 self.fail(self.method.error_type(error.retryable));
-                false
+                None
             }
         }
     }
 
     fn fail(&self, error_type: &'static str) {
-        let took = self.began.elapsed();
-        mark(&self.of.span(self.method, self.make, About::default(), Some(took)), error_type);
-        self.of.measured(self.method, took, Some(error_type));
+        let span = self.of.span(self.method, self.make, &mut { About::NOTHING }, Some(self.began));
+        mark(&span, error_type);
+        self.measure(Some(error_type));
+    }
+
+    fn measure(&self, error_type: Option<&'static str>) {
+        if self.of.measures(self.method) {
+            self.of.measured(self.method, self.began.elapsed(), error_type);
+        }
     }
 }
 
@@ -120,7 +126,7 @@ impl Drop for Receive<'_> {
         }
         match dropped() {
             // It was waiting, and so had received nothing: as idle as a poll that ended by itself.
-            CANCELLED => self.of.measured(self.method, self.began.elapsed(), Some(CANCELLED)),
+            CANCELLED => self.measure(Some(CANCELLED)),
             panicked => self.fail(panicked),
         }
     }

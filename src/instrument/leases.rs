@@ -1,18 +1,17 @@
 //! Which message a lease is of: acknowledging, abandoning and renewing name a lease by its token alone.
 //!
-//! Filled only where spans are wanted. A lease leaves when it is settled or lost, and at the latest some time after it
-//! has run out, so what is kept is bounded by what is in work; and by a number, should a provider's leases never end.
+//! Filled only where spans are wanted. A lease leaves when it is settled or lost; those that nobody ends (their activities
+//! were cancelled, say) leave when there are too many, the oldest first. No clock is asked.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use duroxide::providers::{OrchestrationItem, WorkItem};
 
 use super::about::About;
+#[cfg(feature = "otel")]
+use super::about::Target;
 
-/// More than a runtime works on at a time.
-const MOST: usize = 4096;
+/// Far more than a runtime works on at a time, also when it has just become the half.
+const MOST: u64 = 4096;
 
 /// What is known of a message that is being worked on.
 #[derive(Debug)]
@@ -22,28 +21,25 @@ pub(super) struct Lease {
     orchestration: Option<String>,
     activity: Option<String>,
     event: Option<u64>,
-    attempt: u32,
+    attempt: Option<u32>,
     messages: Option<usize>,
+    /// Kept because it is dear to compute.
+    #[cfg(feature = "otel")]
+    target: Option<Target>,
 }
 
 impl Lease {
-    pub(super) fn turn(item: &OrchestrationItem, attempt: u32) -> Self {
-        Self::of(&About::turn(item, attempt), attempt)
-    }
-
-    pub(super) fn work(item: &WorkItem, attempt: u32) -> Self {
-        Self::of(&About::received(item), attempt)
-    }
-
-    fn of(about: &About<'_>, attempt: u32) -> Self {
+    pub(super) fn of(about: &About<'_>) -> Self {
         Self {
             instance: about.instance.map(str::to_owned),
             execution: about.execution,
             orchestration: about.orchestration.map(str::to_owned),
             activity: about.activity.map(str::to_owned),
             event: about.event,
-            attempt,
+            attempt: about.attempt,
             messages: about.messages,
+            #[cfg(feature = "otel")]
+            target: about.target,
         }
     }
 
@@ -54,53 +50,62 @@ impl Lease {
             orchestration: self.orchestration.as_deref(),
             activity: self.activity.as_deref(),
             event: self.event,
-            attempt: Some(self.attempt),
+            attempt: self.attempt,
             messages: self.messages,
-            ..About::default()
+            #[cfg(feature = "otel")]
+            target: self.target,
+            ..About::NOTHING
         }
     }
 }
 
 /// The leases of one queue.
 #[derive(Debug, Default)]
-pub(super) struct Leases(Mutex<HashMap<String, Held>>);
+pub(super) struct Leases(Mutex<Held>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Held {
-    lease: Arc<Lease>,
-    /// `None` for a lease longer than time.
-    until: Option<Instant>,
+    /// By token; with a number that grows.
+    leases: HashMap<String, (u64, Arc<Lease>)>,
+    last: u64,
+}
+
+impl Held {
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
 }
 
 impl Leases {
-    pub(super) fn insert(&self, token: &str, lease: Lease, valid_for: Duration) {
-        let now = Instant::now();
+    pub(super) fn insert(&self, token: &str, lease: Lease) {
         let mut held = self.lock();
-        if held.len() >= MOST {
-            held.retain(|_, held| held.until.is_none_or(|until| until > now));
+        let number = held.next();
+        if held.leases.len() as u64 >= MOST {
+            held.leases.retain(|_, (older, _)| *older + MOST / 2 > number);
         }
-        if held.len() < MOST {
-            let until = now.checked_add(valid_for);
-            held.insert(token.to_owned(), Held { lease: Arc::new(lease), until });
-        }
+        held.leases.insert(token.to_owned(), (number, Arc::new(lease)));
     }
 
     pub(super) fn get(&self, token: &str) -> Option<Arc<Lease>> {
-        self.lock().get(token).map(|held| Arc::clone(&held.lease))
+        self.lock().leases.get(token).map(|(_, lease)| Arc::clone(lease))
     }
 
-    pub(super) fn renew(&self, token: &str, valid_for: Duration) {
-        if let Some(held) = self.lock().get_mut(token) {
-            held.until = Instant::now().checked_add(valid_for);
+    /// It goes on: it is as young as one that was just given.
+    pub(super) fn renew(&self, token: &str) {
+        let mut held = self.lock();
+        let next = held.next();
+        if let Some((number, _)) = held.leases.get_mut(token) {
+            *number = next;
         }
     }
 
     pub(super) fn remove(&self, token: &str) {
-        self.lock().remove(token);
+        self.lock().leases.remove(token);
     }
 
     /// Whoever panicked while it held the lock left the map whole.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,13 +115,13 @@ mod tests {
     use super::*;
 
     fn lease(instance: &str) -> Lease {
-        Lease::of(&About::execution(instance, 3), 2)
+        Lease::of(&About { attempt: Some(2), ..About::execution(instance, 3) })
     }
 
     #[test]
     fn a_lease_is_known_until_it_is_removed() {
         let leases = Leases::default();
-        leases.insert("a", lease("one"), Duration::from_secs(30));
+        leases.insert("a", lease("one"));
         let held = leases.get("a").unwrap();
         let about = held.about();
         assert_eq!((about.instance, about.execution, about.attempt), (Some("one"), Some(3), Some(2)));
@@ -125,28 +130,22 @@ mod tests {
     }
 
     #[test]
-    fn what_has_run_out_makes_room_and_what_is_valid_stays() {
+    fn leases_that_nobody_ends_are_bounded_and_the_oldest_leave() {
         let leases = Leases::default();
-        leases.insert("valid", lease("one"), Duration::from_secs(3600));
-        leases.insert("renewed", lease("two"), Duration::ZERO);
-        leases.renew("renewed", Duration::from_secs(3600));
-        leases.insert("endless", lease("three"), Duration::MAX);
-        for number in 0..MOST - 3 {
-            leases.insert(&number.to_string(), lease("late"), Duration::ZERO);
+        leases.insert("old", lease("old"));
+        leases.insert("renewed", lease("renewed"));
+        for number in 0..MOST - 2 {
+            leases.insert(&number.to_string(), lease("unended"));
         }
-        assert_eq!(leases.lock().len(), MOST);
-        leases.insert("next", lease("next"), Duration::from_secs(3600));
-        let mut left: Vec<_> = leases.lock().keys().cloned().collect();
-        left.sort();
-        assert_eq!(left, ["endless", "next", "renewed", "valid"]);
-    }
-
-    #[test]
-    fn leases_that_never_end_are_bounded() {
-        let leases = Leases::default();
-        for number in 0..=MOST {
-            leases.insert(&number.to_string(), lease("long"), Duration::from_secs(3600));
+        leases.renew("renewed");
+        assert_eq!(leases.lock().leases.len() as u64, MOST);
+        leases.insert("next", lease("next"));
+        assert!(leases.get("old").is_none());
+        assert!(leases.get("renewed").is_some() && leases.get("next").is_some());
+        assert!(leases.get(&(MOST - 3).to_string()).is_some(), "it is one of the youngest");
+        for number in 0..10 * MOST {
+            leases.insert(&number.to_string(), lease("unended"));
+            assert!(leases.lock().leases.len() as u64 <= MOST);
         }
-        assert_eq!(leases.lock().len(), MOST);
     }
 }

@@ -16,12 +16,16 @@ use crate::trace_id::TraceIds;
 
 /// Links a span to the trace of the execution it is about: to the span of the event where there is one, to that of the
 /// execution otherwise.
-pub(super) fn link(span: &Span, ids: &TraceIds, about: &About<'_>) {
+pub(super) fn link(span: &Span, ids: &TraceIds, about: &mut About<'_>) {
     if span.is_disabled() {
         return;
     }
-    if let (Some(instance), Some(execution)) = (about.instance, about.execution) {
-        let (trace, id) = ids.ids(instance, execution, about.event);
+    if about.target.is_none()
+        && let (Some(instance), Some(execution)) = (about.instance, about.execution)
+    {
+        about.target = Some(ids.ids(instance, execution, about.event));
+    }
+    if let Some((trace, id)) = about.target {
         span.add_link(SpanContext::new(
             TraceId::from_bytes(trace),
             SpanId::from_bytes(id),

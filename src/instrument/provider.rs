@@ -73,10 +73,9 @@ impl Provider for Instrumented {
         Box::pin(async move {
             let receive = Receive::begin(self, method::FETCH_TURN, spans::receive);
             let answer = self.inner.fetch_orchestration_item(lock_timeout, poll_timeout, filter).await;
-            if receive.end(&answer, |(item, _, attempt)| About::turn(item, *attempt))
-                && let Ok(Some((item, token, attempt))) = &answer
-            {
-                self.turns.insert(token, Lease::turn(item, *attempt), lock_timeout);
+            let received = receive.end(&answer, |(item, _, attempt)| About::turn(item, *attempt));
+            if let (Some(about), Ok(Some((_, token, _)))) = (received, &answer) {
+                self.turns.insert(token, Lease::of(&about));
             }
             answer
         })
@@ -99,7 +98,9 @@ impl Provider for Instrumented {
         }
         Box::pin(async move {
             let lease = self.turns.get(lock_token);
-            let known = lease.as_deref().map(Lease::about).unwrap_or_default();
+            let known = known(lease.as_deref());
+            #[cfg(feature = "otel")]
+            let known = About { target: known.target.filter(|_| known.execution == Some(execution_id)), ..known };
             let about = About {
                 instance: known.instance.or_else(|| history_delta.first().map(|event| &*event.instance_id)),
                 execution: Some(execution_id),
@@ -134,7 +135,7 @@ impl Provider for Instrumented {
         }
         Box::pin(async move {
             let lease = self.turns.get(lock_token);
-            let about = lease.as_deref().map(Lease::about).unwrap_or_default();
+            let about = known(lease.as_deref());
             let call = Call::begin(self, method::ABANDON_TURN, spans::settle, about);
             let answer = call.run(self.inner.abandon_orchestration_item(lock_token, delay, ignore_attempt)).await;
             settled(&self.turns, lock_token, &answer);
@@ -148,10 +149,10 @@ impl Provider for Instrumented {
         }
         Box::pin(async move {
             let lease = self.turns.get(token);
-            let about = lease.as_deref().map(Lease::about).unwrap_or_default();
+            let about = known(lease.as_deref());
             let call = Call::begin(self, method::RENEW_TURN, spans::other, about);
             let answer = call.run(self.inner.renew_orchestration_item_lock(token, extend_for)).await;
-            renewed(&self.turns, token, extend_for, &answer);
+            renewed(&self.turns, token, &answer);
             answer
         })
     });
@@ -178,10 +179,9 @@ impl Provider for Instrumented {
         Box::pin(async move {
             let receive = Receive::begin(self, method::FETCH_WORK, spans::receive);
             let answer = self.inner.fetch_work_item(lock_timeout, poll_timeout, session, tag_filter).await;
-            if receive.end(&answer, |(item, _, attempt)| About { attempt: Some(*attempt), ..About::received(item) })
-                && let Ok(Some((item, token, attempt))) = &answer
-            {
-                self.work.insert(token, Lease::work(item, *attempt), lock_timeout);
+            let received = receive.end(&answer, |(item, _, attempt)| About::work(item, *attempt));
+            if let (Some(about), Ok(Some((_, token, _)))) = (received, &answer) {
+                self.work.insert(token, Lease::of(&about));
             }
             answer
         })
@@ -193,7 +193,7 @@ impl Provider for Instrumented {
         }
         Box::pin(async move {
             let lease = self.work.get(token);
-            let sent = completion.as_ref().map(About::item).unwrap_or_default();
+            let sent = completion.as_ref().map_or(About::NOTHING, About::item);
             let about = lease.as_deref().map_or(sent, Lease::about);
             let call = Call::begin(self, method::ACK_WORK, spans::settle, About { item: sent.item, ..about });
             let answer = call.run(self.inner.ack_work_item(token, completion)).await;
@@ -212,7 +212,7 @@ impl Provider for Instrumented {
         }
         Box::pin(async move {
             let lease = self.work.get(token);
-            let about = lease.as_deref().map(Lease::about).unwrap_or_default();
+            let about = known(lease.as_deref());
             let call = Call::begin(self, method::ABANDON_WORK, spans::settle, about);
             let answer = call.run(self.inner.abandon_work_item(token, delay, ignore_attempt)).await;
             settled(&self.work, token, &answer);
@@ -226,10 +226,10 @@ impl Provider for Instrumented {
         }
         Box::pin(async move {
             let lease = self.work.get(token);
-            let about = lease.as_deref().map(Lease::about).unwrap_or_default();
+            let about = known(lease.as_deref());
             let call = Call::begin(self, method::RENEW_WORK, spans::other, about);
             let answer = call.run(self.inner.renew_work_item_lock(token, extend_for)).await;
-            renewed(&self.work, token, extend_for, &answer);
+            renewed(&self.work, token, &answer);
             answer
         })
     });
@@ -244,11 +244,11 @@ impl Provider for Instrumented {
         })
     });
 
-    plain!(self, RENEW_SESSIONS, About::default(), renew_session_lock<'life1, 'life2>(
+    plain!(self, RENEW_SESSIONS, About::NOTHING, renew_session_lock<'life1, 'life2>(
         owner_ids: &'life1 [&'life2 str], extend_for: Duration, idle_timeout: Duration
     ) -> usize);
 
-    plain!(self, CLEAN_SESSIONS, About::default(), cleanup_orphaned_sessions<>(idle_timeout: Duration) -> usize);
+    plain!(self, CLEAN_SESSIONS, About::NOTHING, cleanup_orphaned_sessions<>(idle_timeout: Duration) -> usize);
 
     plain!(self, READ, About::instance(instance), read<'life1>(instance: &'life1 str) -> Vec<Event>);
 
@@ -277,6 +277,10 @@ impl Provider for Instrumented {
     ) -> Option<SystemStats>);
 }
 
+fn known(lease: Option<&Lease>) -> About<'_> {
+    lease.map_or(About::NOTHING, Lease::about)
+}
+
 /// A lease that was given back is over, and so is one that cannot be: the runtime tries again only what may help.
 fn settled(leases: &Leases, token: &str, answer: &Result<(), ProviderError>) {
     if answer.as_ref().err().is_none_or(|error| !error.retryable) {
@@ -285,9 +289,9 @@ fn settled(leases: &Leases, token: &str, answer: &Result<(), ProviderError>) {
 }
 
 /// The same, of a lease that was to go on.
-fn renewed(leases: &Leases, token: &str, extend_for: Duration, answer: &Result<(), ProviderError>) {
+fn renewed(leases: &Leases, token: &str, answer: &Result<(), ProviderError>) {
     match answer {
-        Ok(()) => leases.renew(token, extend_for),
+        Ok(()) => leases.renew(token),
         Err(error) if error.retryable => {}
         Err(_) => leases.remove(token),
     }

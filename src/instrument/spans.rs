@@ -4,6 +4,8 @@
 //! question is asked of the very place that makes the span, so that a filter by name, target or field answers it as it
 //! will later.
 
+use std::time::Instant;
+
 use tracing::field::Empty;
 use tracing::{Level, Span};
 
@@ -18,8 +20,8 @@ pub(super) struct Values<'a> {
     pub(super) about: About<'a>,
     /// Whether the instance may be named.
     pub(super) named: bool,
-    /// The seconds that a receive has taken, whose span is made when it is over.
-    pub(super) received_in: Option<f64>,
+    /// When a receive began, whose span is made when it is over.
+    pub(super) began: Option<Instant>,
 }
 
 /// Somebody wants the span that was asked for, and no values were given to make it of.
@@ -28,23 +30,8 @@ pub(super) struct Wanted;
 /// Makes a span; without values, says whether it would be made.
 pub(super) type Maker = fn(Option<&Values<'_>>) -> Result<Span, Wanted>;
 
-const NOTHING: Values<'static> = Values {
-    system: "",
-    method: method::READ,
-    about: About {
-        instance: None,
-        execution: None,
-        orchestration: None,
-        activity: None,
-        event: None,
-        item: None,
-        attempt: None,
-        messages: None,
-        turn: None,
-    },
-    named: false,
-    received_in: None,
-};
+const NOTHING: Values<'static> =
+    Values { system: "", method: method::READ, about: About::NOTHING, named: false, began: None };
 
 /// Numbers are signed: OpenTelemetry knows no others, and its layer would write unsigned ones as texts.
 fn integer(number: impl TryInto<i64>) -> i64 {
@@ -88,7 +75,8 @@ macro_rules! maker {
                 duroxide.turn.activities = about.turn.map(|[_, activities, ..]| integer(activities)),
                 duroxide.turn.messages = about.turn.map(|[_, _, messages, _]| integer(messages)),
                 duroxide.turn.cancelled_activities = about.turn.map(|[.., cancelled]| integer(cancelled)),
-                duroxide.receive.duration = values.received_in,
+                // The last look at the clock before the layer's own, which is a start reckoned back from.
+                duroxide.receive.duration = values.began.map(|began| began.elapsed().as_secs_f64()),
             ))
         }
     };

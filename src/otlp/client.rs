@@ -33,6 +33,10 @@ pub(crate) struct Client {
     secrets: Vec<String>,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one a signal; how large depends on what others ask of the library"
+)]
 enum Transport {
     Grpc(Box<Grpc>),
     Http(Box<Http>),

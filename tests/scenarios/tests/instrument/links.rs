@@ -64,3 +64,15 @@ async fn an_id_in_a_link_is_the_one_of_the_recipe() {
     assert_eq!(trace.to_string(), "b06f5aec2dc3a9c391c0deb180b23847");
     assert_eq!(span.to_string(), "33aedac1d27d6d87");
 }
+
+#[tokio::test]
+async fn links_can_be_left_out() {
+    let watched = watch();
+    let provider = Instrumented::builder().links(false).wrap(Arc::new(Canned::new(Mode::Answers)));
+    for call in every() {
+        (call.make)(provider.clone()).await;
+    }
+    let spans = watched.spans();
+    assert_eq!(spans.len(), every().len());
+    assert!(spans.iter().all(|span| linked(span).is_empty()), "{spans:#?}");
+}

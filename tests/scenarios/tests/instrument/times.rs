@@ -14,9 +14,12 @@ use crate::watch::{attribute, watch};
 /// A receive's start is reckoned from its end by another clock; what these two may differ by.
 const CLOCKS: Duration = Duration::from_millis(1);
 
-/// Whether the call on the inner provider lies within the span.
+/// Whether a span ends with or after the call on the inner provider, and is as long. It may begin as much later as it ends
+/// later, for a thread may have to wait while it makes a span.
 pub(crate) fn covers(span: &SpanData, entry: &Entry) -> bool {
-    span.start_time <= entry.began + CLOCKS && span.end_time + CLOCKS >= entry.ended
+    let length = |from: SystemTime, to: SystemTime| to.duration_since(from).unwrap_or_default();
+    let (span_length, call) = (length(span.start_time, span.end_time), length(entry.began, entry.ended));
+    span.end_time + CLOCKS >= entry.ended && span_length + CLOCKS >= call
 }
 
 #[tokio::test]

@@ -44,10 +44,10 @@ impl Watched {
         self.plain.0.lock().unwrap().spans
     }
 
-    /// All there is to be seen anywhere, of anybody.
+    /// All that is to be seen of the spans of `Instrumented` anywhere, with the events that became part of them. (The
+    /// providers of Postgres make spans of their own, with what they find worth telling.)
     pub(crate) fn everything(&self) -> String {
-        let spans = self.exporter.get_finished_spans().unwrap();
-        format!("{spans:?}{}", self.plain.0.lock().unwrap().text)
+        format!("{:?}{}", self.spans(), self.plain.0.lock().unwrap().text)
     }
 }
 
