@@ -14,17 +14,19 @@ mod scale;
 mod stats;
 mod store;
 mod throughput;
+mod traces;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use store::{Driver, Place, Servers};
 
-const BENCHMARKS: [&str; 10] = [
+const BENCHMARKS: [&str; 11] = [
     "scale",
     "poll",
     "fold",
     "render",
+    "traces",
     "throughput",
     "scale-postgres",
     "poll-postgres",
@@ -60,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
             }
             "fold" => fold::run(&binary, &place, number.unwrap_or(200_000)).await?,
             "render" => render::run(&binary, &place).await?,
+            "traces" => traces::run(&binary, &place, number.unwrap_or(100_000)).await?,
             _ => throughput::run(&binary, &place, number.unwrap_or(15)).await?,
         }
     }
@@ -69,7 +72,7 @@ async fn main() -> anyhow::Result<()> {
 /// Where a benchmark makes its stores.
 fn place(benchmark: &str) -> anyhow::Result<Place> {
     let (driver, with_standby) = match benchmark {
-        "scale" | "poll" | "fold" | "render" | "throughput" => return Ok(Place::Sqlite),
+        "scale" | "poll" | "fold" | "render" | "traces" | "throughput" => return Ok(Place::Sqlite),
         "throughput-postgres-opt" => (Driver::DuroxidePgOpt, false),
         "throughput-standby" => (Driver::DuroxidePg, true),
         _ => (Driver::DuroxidePg, false),
