@@ -64,6 +64,12 @@ impl Event {
         serde_json::from_str(json).map_err(|error| DecodeError::from_json(&error))
     }
 
+    /// What is stored, if it is an event.
+    #[cfg(feature = "exporter")]
+    pub(crate) fn from_stored(text: &[u8]) -> Option<Self> {
+        Self::decode(std::str::from_utf8(text).ok()?).ok()
+    }
+
     /// A field that is a text.
     pub(crate) fn text(&self, field: &str) -> Option<&str> {
         self.fields.get(field)?.as_str()

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::metrics::{self, Value};
 use crate::observe::{Follower, Health, Poller, PollerSettings, Readers, State, StoreReader, store_view};
+use crate::source::{Request, Start};
 use crate::state::StateFile;
 use crate::store::StoreUrl;
 use crate::store::connect::{self, Neighbour};
 use crate::telemetry::Telemetry;
+use crate::trace_id::TraceIds;
 
 /// Series as `name{label="value",…}`, labels sorted, values escaped as in the text format.
 pub type Numbers = BTreeMap<String, f64>;
@@ -157,6 +159,45 @@ impl Backfill {
             if !follower.is_behind() {
                 return Ok(follower.events());
             }
+        }
+    }
+}
+
+/// The traces of a store, made and thrown away.
+#[derive(Debug, Default)]
+pub struct Traces {
+    /// How many spans there are.
+    pub spans: usize,
+    /// Their size, encoded.
+    pub bytes: usize,
+    /// Time it took to make and encode them, on one thread; not to read their history.
+    pub took: Duration,
+}
+
+impl Traces {
+    /// Follows the history of the store at `url` from its beginning to its end.
+    ///
+    /// # Errors
+    /// When the URL is not one of a store, or what a person would read in the log when a read failed.
+    pub async fn build(url: &str) -> Result<Self, String> {
+        let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
+        let mut source = connect::source(&url, Neighbour::OtherProcess);
+        let ids = TraceIds::new("");
+        let (mut traces, mut start) = (Self::default(), Start::Beginning);
+        loop {
+            let request = Request { census: false, recount: false, history: Some(&start) };
+            let read =
+                source.read(request, Duration::from_secs(30)).await.map_err(|error| error.to_string())?;
+            let batch = read.history.ok_or("no history")?;
+            let began = Instant::now();
+            let (spans, bytes) = crate::traces::build(&batch.chunks, &ids);
+            traces.took += began.elapsed();
+            traces.spans += spans;
+            traces.bytes += bytes;
+            if batch.backlog == 0 {
+                return Ok(traces);
+            }
+            start = Start::After(batch.position);
         }
     }
 }

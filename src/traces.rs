@@ -4,16 +4,41 @@
 //! collector that is down for a day costs no memory, for the history is the queue. The position moves after the
 //! collector has taken what was before it; so every trace is delivered at least once, with the same ids each time.
 //!
-//! Rooms: `span` makes the spans of one execution (pure), with `payload` where those are wanted; `sample` says which
-//! traces are kept; `batch` makes requests of bounded size; `finished` finds the executions that ended; `lane` reads,
-//! sends and moves on. Nothing here counts what the metrics tell of a store.
+//! Rooms: `finished` finds the executions that ended, and `past` what they did; `span` makes the spans of one of them
+//! (pure), with `payload` where those are wanted; `sample` says which traces are kept; `batch` makes requests of bounded
+//! size; `lane` reads, sends and moves on. Nothing here counts what the metrics tell of a store.
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
 
 mod batch;
 mod finished;
 mod lane;
+mod past;
 mod payload;
 mod sample;
 mod span;
 
 pub(crate) use lane::{Lane, Settings};
 pub(crate) use sample::Sampling;
+
+use crate::source::Chunk;
+use crate::trace_id::TraceIds;
+
+/// What one step makes of what it read, but for sending it: how many spans, and their encoded size. For benchmarks.
+pub(crate) fn build(chunks: &[Chunk], ids: &TraceIds) -> (usize, usize) {
+    let (mut count, mut size) = (0, 0);
+    let mut requests = batch::Requests::new(Vec::new());
+    let mut encode = |request: Option<ExportTraceServiceRequest>| {
+        size += request.map_or(0, |request| request.encode_to_vec().len());
+    };
+    for past in finished::Finished::of(chunks, false).whole {
+        let (timeline, payloads) = past.finish();
+        for span in span::spans(&timeline, &payloads, ids) {
+            count += 1;
+            encode(requests.add(span));
+        }
+    }
+    encode(requests.take());
+    (count, size)
+}

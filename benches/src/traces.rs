@@ -6,11 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
+use duroxide_exporter::testing::Traces;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::exporter::Exporter;
+use crate::stats::quantile;
 use crate::store::{Place, Shape};
+
+const TIMES: usize = 5;
 
 const RUNNING: u64 = 10_000;
 
@@ -27,6 +31,19 @@ pub(crate) async fn run(binary: &Path, place: &Place, instances: u32) -> anyhow:
     let ended = shape.instances - shape.running();
     println!("  {ended} executions that ended, {} spans, {:.0} MiB", ended * SPANS, store.mib()?);
     let url = store.url();
+
+    let (mut rates, mut size) = (Vec::new(), 0.0);
+    for _ in 0..TIMES {
+        let traces = Traces::build(&url).await.map_err(anyhow::Error::msg)?;
+        let spans = count(traces.spans as u64);
+        ensure!(traces.spans as u64 >= ended * SPANS, "{} spans", traces.spans);
+        rates.push(spans / traces.took.as_secs_f64());
+        size = count(traces.bytes as u64) / spans;
+    }
+    println!(
+        "  made and encoded      {:.0} spans a second on one thread (median of {TIMES}), {size:.0} bytes each",
+        quantile(&mut rates, 0.5)
+    );
 
     // What the exporter costs besides.
     let exporter = Exporter::start(binary, &url, "1h")?;

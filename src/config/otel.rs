@@ -148,7 +148,7 @@ impl Reader<'_> {
             exporters.iter().flat_map(|(_, text)| text.split(',')).map(str::trim).collect();
         // Traces are off unless they are asked for: whatever else is named there is for others.
         let known = |name: &&str| ["otlp", "none", "prometheus", "console", "logging"].contains(name);
-        if of == Of::Metrics && !named.iter().all(|name| known(name)) {
+        if of == Of::Metrics && !named.iter().all(known) {
             self.mistake(exporter, "knows otlp and none; prometheus, console and logging mean nothing here");
         }
         let wanted = named.contains(&"otlp");

@@ -14,13 +14,13 @@ const FRAME: usize = 6;
 
 /// Spans that are not sent yet.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct Requests {
     resource: Vec<KeyValue>,
     spans: Vec<Span>,
     size: usize,
 }
 
-impl Batch {
+impl Requests {
     pub(super) fn new(resource: Vec<KeyValue>) -> Self {
         Self { resource, spans: Vec::new(), size: 0 }
     }

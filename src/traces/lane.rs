@@ -6,22 +6,20 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
 
-use super::batch::Batch;
-use super::finished::finished;
-use super::payload::Payloads;
+use super::batch::Requests;
+use super::finished::Finished;
+use super::past::{Past, Reader};
 use super::sample::Sampling;
 use super::span::{spans, text};
-use crate::history::Event;
 use crate::labels::{ExecutionStatus, ExportOutcome, Signal, TraceOutcome};
-use crate::management::{Timeline, TimelineBuilder};
 use crate::otlp::{Client, SendError, Told};
-use crate::source::{self, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
+use crate::source::{self, Batch, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
 use crate::state::{self, StateFile};
 use crate::telemetry::Telemetry;
 use crate::trace_id::TraceIds;
 
-/// Executions whose histories are in memory at the same time.
-const TOGETHER: usize = 16;
+/// Executions that are looked up, and in memory, at the same time.
+const TOGETHER: usize = 64;
 
 /// After failures in a row the pause grows up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -224,21 +222,24 @@ impl Lane {
             tracing::warn!(store = %self.store, "traces: {why}");
         }
         let mut counts = Counts::default();
-        for some in finished(&batch.chunks).chunks(TOGETHER) {
-            let requests = self.requests(some, &batch.position, &mut counts).await.map_err(Failure::Store)?;
-            for request in requests {
-                self.send(request).await.map_err(Failure::Collector)?;
-            }
+        let Batch { chunks, position, backlog, .. } = batch;
+        let Finished { whole, others } = Finished::of(&chunks, self.settings.payloads);
+        drop(chunks);
+        self.deliver(whole, &mut counts).await.map_err(Failure::Collector)?;
+        for some in others.chunks(TOGETHER) {
+            let pasts = self.recall(some, &position).await.map_err(Failure::Store)?;
+            counts.missing += some.len().saturating_sub(pasts.len()) as u64;
+            self.deliver(pasts, &mut counts).await.map_err(Failure::Collector)?;
         }
         self.telemetry.traced(&self.store, TraceOutcome::Exported, counts.exported);
         self.telemetry.traced(&self.store, TraceOutcome::Unsampled, counts.unsampled);
         self.telemetry.traced(&self.store, TraceOutcome::Missing, counts.missing);
-        let moved = self.start != Start::After(batch.position.clone());
-        self.start = Start::After(batch.position);
+        let moved = self.start != Start::After(position.clone());
+        self.start = Start::After(position);
         if moved {
             self.save().await;
         }
-        Ok(if batch.backlog > 0 { Step::More } else { Step::End })
+        Ok(if backlog > 0 { Step::More } else { Step::End })
     }
 
     /// Whether this is the store that the state file is of.
@@ -258,24 +259,28 @@ impl Lane {
         Ok(())
     }
 
-    /// The traces of some executions.
-    async fn requests(
+    /// What executions did that were not read along with.
+    async fn recall(
         &mut self,
         executions: &[ExecutionKey],
         until: &Position,
-        counts: &mut Counts,
-    ) -> Result<Vec<ExportTraceServiceRequest>, SourceError> {
-        let Settings { payloads, timeout, ids, sampling, resource, .. } = &self.settings;
+    ) -> Result<Vec<Past>, SourceError> {
+        let Settings { payloads, timeout, .. } = &self.settings;
         let mut reader = Reader::new(*payloads);
         let mut take = |chunk: &Chunk| reader.take(chunk);
         source::within(*timeout, self.source.recall(executions, until, *timeout, &mut take)).await?;
-        let histories = reader.finish();
-        counts.missing += executions.len().saturating_sub(histories.len()) as u64;
-        let mut resource: Vec<_> = resource.iter().map(|(key, value)| text(key, value)).collect();
+        Ok(reader.finish())
+    }
+
+    /// Sends the traces of some executions.
+    async fn deliver(&mut self, pasts: Vec<Past>, counts: &mut Counts) -> Result<(), SendError> {
+        let mut resource: Vec<_> =
+            self.settings.resource.iter().map(|(key, value)| text(key, value)).collect();
         resource.push(text("duroxide.store", &self.store));
-        let mut batch = Batch::new(resource);
-        let mut requests = Vec::new();
-        for (timeline, payloads) in histories {
+        let mut requests = Requests::new(resource);
+        for past in pasts {
+            let (timeline, payloads) = past.finish();
+            let Settings { ids, sampling, .. } = &self.settings;
             let failed = timeline.status == ExecutionStatus::Failed;
             let took = timeline.ended_at.zip(timeline.started_at);
             let took = took.map_or(Duration::ZERO, |(ended, began)| ended.since(began));
@@ -285,10 +290,16 @@ impl Lane {
                 continue;
             }
             counts.exported += 1;
-            requests.extend(spans(&timeline, &payloads, ids).into_iter().filter_map(|span| batch.add(span)));
+            let full: Vec<_> =
+                spans(&timeline, &payloads, ids).into_iter().filter_map(|span| requests.add(span)).collect();
+            for request in full {
+                self.send(request).await?;
+            }
         }
-        requests.extend(batch.take());
-        Ok(requests)
+        match requests.take() {
+            Some(request) => self.send(request).await,
+            None => Ok(()),
+        }
     }
 
     /// Sends a request. One that no collector would take is counted and left: all behind it would wait for ever.
@@ -334,63 +345,4 @@ struct Counts {
     exported: u64,
     unsampled: u64,
     missing: u64,
-}
-
-/// Makes timelines of events that arrive execution by execution.
-struct Reader {
-    payloads: bool,
-    open: Option<(ExecutionKey, TimelineBuilder, Payloads)>,
-    done: Vec<(Timeline, Payloads)>,
-}
-
-impl Reader {
-    fn new(payloads: bool) -> Self {
-        Self { payloads, open: None, done: Vec::new() }
-    }
-
-    fn take(&mut self, chunk: &Chunk) {
-        for json in chunk.texts() {
-            let event = std::str::from_utf8(json).ok().and_then(|json| Event::decode(json).ok());
-            match event {
-                Some(event) => self.push(&event),
-                None => self.lost(1),
-            }
-        }
-        self.lost(chunk.unreadable());
-    }
-
-    fn push(&mut self, event: &Event) {
-        let same = self.open.as_ref().is_some_and(|(key, ..)| {
-            *key.instance_id == *event.instance_id && key.execution_id == event.execution_id
-        });
-        if !same {
-            self.close();
-            let key = ExecutionKey {
-                instance_id: event.instance_id.as_str().into(),
-                execution_id: event.execution_id,
-            };
-            let timeline = Timeline::builder(&event.instance_id, event.execution_id);
-            self.open = Some((key, timeline, Payloads::new(self.payloads)));
-        }
-        if let Some((_, timeline, payloads)) = &mut self.open {
-            timeline.push(event);
-            payloads.push(event);
-        }
-    }
-
-    /// Events that cannot be decoded are of the execution whose others they are among.
-    fn lost(&mut self, events: u64) {
-        if let Some((_, timeline, _)) = &mut self.open {
-            timeline.skip(events);
-        }
-    }
-
-    fn close(&mut self) {
-        self.done.extend(self.open.take().map(|(_, timeline, payloads)| (timeline.finish(), payloads)));
-    }
-
-    fn finish(mut self) -> Vec<(Timeline, Payloads)> {
-        self.close();
-        self.done
-    }
 }

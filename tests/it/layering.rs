@@ -56,7 +56,10 @@ const RULES: &[Rule] = &[
         may_use: &["app", "config", "history", "labels", "logging", "management", "otlp", "source", "store"],
     },
     Rule { room: "logging", may_use: &["config"] },
-    Rule { room: "testing", may_use: &["metrics", "observe", "state", "store", "telemetry"] },
+    Rule {
+        room: "testing",
+        may_use: &["metrics", "observe", "source", "state", "store", "telemetry", "trace_id", "traces"],
+    },
 ];
 
 /// Outside crates, and the only rooms that may name them.
