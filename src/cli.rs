@@ -142,8 +142,8 @@ fn execute(command: Command, config: Config, terminal: Terminal<'_>) -> Result<E
     match command {
         Command::Serve => serve::serve(config).map(|()| Exit::Fine),
         Command::Check(output) => {
-            let pushing = read::collector(&config.settings.otlp)?;
-            let (text, exit) = check::check(&read::all(config)?, pushing.as_ref(), output, terminal.style)?;
+            let pushing = read::collectors(&config.settings)?;
+            let (text, exit) = check::check(&read::all(config)?, &pushing, output, terminal.style)?;
             print(terminal.out, &text).map(|()| exit)
         }
         Command::Queues(output) => {

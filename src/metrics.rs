@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::observe::View;
+pub(crate) use crate::telemetry::Exemplar;
 
 mod catalogue;
 
@@ -55,6 +56,8 @@ pub(crate) enum Value {
         sum: f64,
         /// Number of observations.
         count: u64,
+        /// Some of them.
+        exemplars: Vec<Exemplar>,
     },
 }
 
@@ -87,7 +90,15 @@ impl Builder {
         sum: f64,
         count: u64,
     ) {
-        self.push_value(labels, Value::Histogram { buckets, sum, count });
+        self.push_value(labels, Value::Histogram { buckets, sum, count, exemplars: Vec::new() });
+    }
+
+    /// Examples of what the last histogram counted.
+    fn exemplify(&mut self, examples: Vec<Exemplar>) {
+        if let Some(Sample { value: Value::Histogram { exemplars, .. }, .. }) = self.family.samples.last_mut()
+        {
+            *exemplars = examples;
+        }
     }
 
     fn push_value<const N: usize>(&mut self, labels: [&Arc<str>; N], value: Value) {

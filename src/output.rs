@@ -13,6 +13,7 @@ use flate2::write::GzEncoder;
 
 use crate::metrics::Family;
 
+mod exemplar;
 mod negotiate;
 mod number;
 pub(crate) mod otlp;

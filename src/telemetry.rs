@@ -2,6 +2,8 @@
 //!
 //! Kept in a registry of the `prometheus` crate, under names derived from the catalogue's definitions.
 
+mod exemplars;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
+pub(crate) use self::exemplars::{Exemplar, Exemplars};
 use crate::labels::{ExportOutcome, FailureReason, Signal, TraceOutcome};
 
 /// Poll durations: from an idle SQLite store (below 1 ms) to the default time limit (30 s) and beyond.
@@ -27,6 +30,7 @@ pub(crate) struct Telemetry {
     otlp_exports: IntCounterVec,
     otlp_rejected: IntCounterVec,
     traces: IntCounterVec,
+    exemplars: Exemplars,
     /// When all of them were 0.
     began: SystemTime,
     // gather() reads /proc for the process metrics; two scrapes at once need not do it twice at the same time.
@@ -76,6 +80,7 @@ impl Telemetry {
             otlp_exports: IntCounterVec::new(Opts::new(otlp_exports, help), &["signal", "outcome"])?,
             otlp_rejected: IntCounterVec::new(Opts::new(otlp_rejected, help), &["signal"])?,
             traces: IntCounterVec::new(Opts::new(traces, help), &["store", "outcome"])?,
+            exemplars: Exemplars::default(),
             began: SystemTime::now(),
             gathering: Mutex::new(()),
         };
@@ -154,6 +159,11 @@ impl Telemetry {
     /// So many executions of `store` were dealt with.
     pub(crate) fn traced(&self, store: &str, outcome: TraceOutcome, executions: u64) {
         self.traces.with_label_values(&[store, outcome.as_str()]).inc_by(executions);
+    }
+
+    /// Executions whose traces were sent.
+    pub(crate) fn exemplars(&self) -> &Exemplars {
+        &self.exemplars
     }
 
     /// When all of these counters were 0.

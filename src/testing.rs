@@ -124,7 +124,7 @@ impl Probe {
                     Value::Number(value) => {
                         numbers.insert(series(&name, &labels), value);
                     }
-                    Value::Histogram { buckets, sum, count } => {
+                    Value::Histogram { buckets, sum, count, exemplars: _ } => {
                         let base = family.metric.base_name();
                         numbers.insert(series(&format!("{base}_sum"), &labels), sum);
                         numbers.insert(series(&format!("{base}_count"), &labels), metrics::count(count));

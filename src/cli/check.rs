@@ -8,7 +8,7 @@ use super::args::Output;
 use super::read::{Failure, Pushing, Reading};
 use super::text::{self, Style};
 use super::{Error, Exit};
-use crate::labels::{Clock, InstanceStatus, Queue};
+use crate::labels::{Clock, InstanceStatus, Queue, Signal};
 use crate::management::Capabilities;
 use crate::source::{Census, Mode, Replication};
 
@@ -19,11 +19,16 @@ struct Report<'a> {
     /// Absent where nothing is pushed.
     #[serde(skip_serializing_if = "Option::is_none")]
     otlp: Option<PushReport<'a>>,
+    /// Absent where no traces are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otlp_traces: Option<PushReport<'a>>,
 }
 
-/// Where metrics are pushed to.
+/// Where a signal is pushed to.
 #[derive(Debug, Serialize)]
 struct PushReport<'a> {
+    #[serde(skip)]
+    signal: Signal,
     /// Without its query.
     endpoint: &'a str,
     protocol: &'static str,
@@ -99,20 +104,22 @@ struct QueueReport {
 /// The report and the exit code.
 pub(super) fn check(
     readings: &[Reading],
-    pushing: Option<&Pushing>,
+    pushing: &[Pushing],
     output: Output,
     style: Style,
 ) -> Result<(String, Exit), Error> {
+    let of = |signal| pushing.iter().find(|pushing| pushing.signal == signal).map(PushReport::new);
     let report = Report {
         stores: readings.iter().map(StoreReport::new).collect(),
-        otlp: pushing.map(PushReport::new),
+        otlp: of(Signal::Metrics),
+        otlp_traces: of(Signal::Traces),
     };
     let failed = report.stores.iter().filter(|store| !store.ok).count();
     let text = match output {
         Output::Json => text::json(&report)?,
         Output::Table => {
             let mut text: String = report.stores.iter().map(|store| store.render(style)).collect();
-            text.extend(report.otlp.as_ref().map(|otlp| otlp.render(style)));
+            text.extend(report.pushed().map(|otlp| otlp.render(style)));
             match (report.stores.len(), failed) {
                 (1, _) => {}
                 (all, 0) => text.push_str(&format!("All {all} stores are readable.\n")),
@@ -121,20 +128,27 @@ pub(super) fn check(
             text
         }
     };
-    let fine = failed == 0 && report.otlp.is_none_or(|otlp| otlp.ok);
+    let fine = failed == 0 && report.pushed().all(|otlp| otlp.ok);
     Ok((text, if fine { Exit::Fine } else { Exit::Failure }))
+}
+
+impl<'a> Report<'a> {
+    /// The collectors.
+    fn pushed(&self) -> impl Iterator<Item = &PushReport<'a>> {
+        self.otlp.iter().chain(&self.otlp_traces)
+    }
 }
 
 impl<'a> PushReport<'a> {
     fn new(pushing: &'a Pushing) -> Self {
-        let Pushing { endpoint, protocol, outcome } = pushing;
+        let Pushing { signal, endpoint, protocol, outcome } = pushing;
         let error = outcome.as_ref().err().map(|error| error.message.as_str());
-        Self { endpoint, protocol, ok: outcome.is_ok(), error }
+        Self { signal: *signal, endpoint, protocol, ok: outcome.is_ok(), error }
     }
 
     fn render(&self, style: Style) -> String {
-        let Self { endpoint, protocol, ok, error } = self;
-        let verdict = if *ok { "takes metrics" } else { "FAILED" };
+        let Self { signal, endpoint, protocol, ok, error } = self;
+        let verdict = if *ok { format!("takes {signal}") } else { format!("FAILED for {signal}") };
         let mut text = format!("{}\n", style.heading(&format!("OTLP collector: {verdict}")));
         let mut line =
             |title, line: &str| text.push_str(&format!("  {title:<12}  {}\n", text::harmless(line)));
@@ -354,7 +368,7 @@ mod tests {
     #[test]
     fn what_people_read() {
         let readings = [fixture::good("orders"), fixture::bad("billing")];
-        let (text, exit) = check(&readings, None, Output::Table, Style::new(false, &[])).unwrap();
+        let (text, exit) = check(&readings, &[], Output::Table, Style::new(false, &[])).unwrap();
         assert_eq!(exit, Exit::Failure);
         assert_eq!(
             text,
@@ -386,7 +400,7 @@ billing: FAILED
     #[test]
     fn what_programs_read() {
         let (text, exit) =
-            check(&[fixture::good("orders")], None, Output::Json, Style::new(false, &[])).unwrap();
+            check(&[fixture::good("orders")], &[], Output::Json, Style::new(false, &[])).unwrap();
         assert_eq!(exit, Exit::Fine);
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let store = &json["stores"][0];

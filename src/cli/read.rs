@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Error;
 use crate::app::StartError;
-use crate::config::{Config, Otlp, format_duration};
-use crate::labels::FailureReason;
+use crate::config::{Config, Endpoint, Otlp, Settings, format_duration};
+use crate::labels::{FailureReason, Signal};
 use crate::management::Capabilities;
 use crate::otlp::{Client, SendError};
 use crate::source::{Census, Request, SourceError};
@@ -66,24 +66,30 @@ pub(super) fn all(config: Config) -> Result<Vec<Reading>, Error> {
     Ok(readings)
 }
 
-/// Where metrics would be pushed to, and whether they would be taken there.
+/// Where a signal would be pushed to, and whether it would be taken there.
 pub(super) struct Pushing {
+    pub(super) signal: Signal,
     pub(super) endpoint: String,
     pub(super) protocol: &'static str,
     pub(super) outcome: Result<(), SendError>,
 }
 
-/// Sends an empty export where something is to be pushed.
-pub(super) fn collector(settings: &Otlp) -> Result<Option<Pushing>, Error> {
-    let Some(endpoint) = settings.metrics() else { return Ok(None) };
+/// Sends an empty export of each signal that is to be pushed.
+pub(super) fn collectors(settings: &Settings) -> Result<Vec<Pushing>, Error> {
+    let metrics = settings.otlp.metrics().map(|endpoint| (Signal::Metrics, &settings.otlp, endpoint));
+    let traces = settings.traces_collector().map(|(otlp, endpoint)| (Signal::Traces, otlp, endpoint));
+    metrics.into_iter().chain(traces).map(|(signal, otlp, endpoint)| probe(signal, otlp, &endpoint)).collect()
+}
+
+fn probe(signal: Signal, otlp: &Otlp, endpoint: &Endpoint) -> Result<Pushing, Error> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::System)?;
     let outcome = runtime.block_on(async {
-        let client = Client::new(settings, &endpoint).map_err(StartError::Settings)?;
-        Ok::<_, StartError>(client.probe().await)
+        let client = Client::new(otlp, endpoint).map_err(StartError::Settings)?;
+        Ok::<_, StartError>(client.probe(signal).await)
     })?;
     runtime.shutdown_background();
-    Ok(Some(Pushing { endpoint: endpoint.to_string(), protocol: settings.protocol.as_str(), outcome }))
+    Ok(Pushing { signal, endpoint: endpoint.to_string(), protocol: otlp.protocol.as_str(), outcome })
 }
 
 async fn read(store: StoreSpec, limit: Duration) -> Result<Census, SourceError> {

@@ -112,6 +112,7 @@ fn value(kind: MetricType, sample: &proto::Metric) -> Value {
                     .collect(),
                 sum: histogram.get_sample_sum(),
                 count: histogram.get_sample_count(),
+                exemplars: Vec::new(),
             }
         }
         _ => Value::Number(sample.get_gauge().get_value()),

@@ -15,6 +15,7 @@ use crate::observe::{
     ActivityTotals, Bounds, ChildTotals, DURATION_MS, EVENTS, Ended, ExecutionTotals, Histogram, LATENESS_MS,
     ROUNDTRIP_MS, Running, Totals, View,
 };
+use crate::telemetry::Exemplars;
 
 pub(super) fn families(view: &View, all: &mut Vec<Family>) {
     let mut waits = Waits::new();
@@ -25,7 +26,7 @@ pub(super) fn families(view: &View, all: &mut Vec<Family>) {
             waits.push(&store.name, snapshot.census.now_ms, running);
         }
         if let Some(known) = &snapshot.history {
-            history.push(&store.name, &known.totals);
+            history.push(&store.name, &known.totals, view.telemetry.exemplars());
             history.backlog.push([&store.name], count(known.backlog));
         }
     }
@@ -108,7 +109,7 @@ impl History {
         }
     }
 
-    fn push(&mut self, store: &Arc<str>, totals: &Totals) {
+    fn push(&mut self, store: &Arc<str>, totals: &Totals, exemplars: &Exemplars) {
         let since = moment(totals.since_ms);
         for builder in [
             &mut self.started,
@@ -139,6 +140,7 @@ impl History {
                 }
                 let labels = [store, orchestration, outcome.label()];
                 distribution(&mut self.duration, labels, duration, DURATION_MS, MILLISECONDS);
+                self.duration.exemplify(exemplars.of(store, orchestration, *outcome));
                 distribution(&mut self.history_events, labels, events, EVENTS, ONE);
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use tokio::time::Instant;
 
@@ -14,6 +15,7 @@ use super::grpc::Grpc;
 use super::http::Http;
 use super::tls::Pem;
 use crate::config::{Endpoint, Otlp, Protocol, format_duration};
+use crate::labels::Signal;
 use crate::output;
 
 pub(super) const USER_AGENT: &str = concat!("duroxide-exporter/", env!("CARGO_PKG_VERSION"));
@@ -87,9 +89,13 @@ impl Client {
         }
     }
 
-    /// A request for metrics that holds none: whether the collector would take one that does.
-    pub(crate) async fn probe(&self) -> Result<(), SendError> {
-        self.send(ExportMetricsServiceRequest::default()).await.map(|_| ())
+    /// A request that holds nothing: whether the collector would take one that does.
+    pub(crate) async fn probe(&self, signal: Signal) -> Result<(), SendError> {
+        let accepted = match signal {
+            Signal::Metrics => self.send(ExportMetricsServiceRequest::default()).await,
+            Signal::Traces => self.send(ExportTraceServiceRequest::default()).await,
+        };
+        accepted.map(|_| ())
     }
 
     async fn send_until<E: Export>(&self, body: Bytes, deadline: Instant) -> Result<Accepted, SendError> {

@@ -13,9 +13,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
-use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, NumberDataPoint, number_data_point};
+use opentelemetry_proto::tonic::metrics::v1::{
+    Exemplar as Message, HistogramDataPoint, NumberDataPoint, exemplar as exemplar_value, number_data_point,
+};
 
-use crate::metrics::{Family, Kind, Sample, Value};
+use super::exemplar;
+use crate::metrics::{Exemplar, Family, Kind, Sample, Value};
 
 mod split;
 mod starts;
@@ -76,7 +79,7 @@ fn point(sample: &Sample, start: Option<SystemTime>, now: SystemTime) -> Point {
             value: Some(number_data_point::Value::AsDouble(*value)),
             ..NumberDataPoint::default()
         }),
-        Value::Histogram { buckets, sum, count } => Point::Histogram(HistogramDataPoint {
+        Value::Histogram { buckets, sum, count, exemplars } => Point::Histogram(HistogramDataPoint {
             attributes,
             start_time_unix_nano,
             time_unix_nano,
@@ -84,8 +87,19 @@ fn point(sample: &Sample, start: Option<SystemTime>, now: SystemTime) -> Point {
             sum: Some(*sum),
             bucket_counts: each(buckets, *count),
             explicit_bounds: buckets.iter().map(|(bound, _)| *bound).collect(),
+            exemplars: exemplars.iter().map(example).collect(),
             ..HistogramDataPoint::default()
         }),
+    }
+}
+
+fn example(exemplar: &Exemplar) -> Message {
+    Message {
+        trace_id: exemplar.trace_id.to_vec(),
+        span_id: exemplar.span_id.to_vec(),
+        time_unix_nano: nanoseconds(exemplar.at),
+        value: Some(exemplar_value::Value::AsDouble(exemplar::seconds(exemplar))),
+        ..Message::default()
     }
 }
 

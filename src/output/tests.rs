@@ -8,7 +8,7 @@ use prometheus::proto;
 use proptest::prelude::*;
 
 use super::*;
-use crate::metrics::{Kind, Metric, Sample, Unit, Value};
+use crate::metrics::{Exemplar, Kind, Metric, Sample, Unit, Value};
 
 static GAUGE: Metric = Metric {
     name: "test.queue.messages",
@@ -33,8 +33,12 @@ fn sample(labels: &[(&'static str, &str)], value: Value) -> Sample {
 }
 
 fn families() -> Vec<Family> {
-    let histogram =
-        Value::Histogram { buckets: vec![(0.005, 1), (1.0, 2), (2.5e6, 2)], sum: 61.25, count: 3 };
+    let histogram = Value::Histogram {
+        buckets: vec![(0.005, 1), (1.0, 2), (2.5e6, 2)],
+        sum: 61.25,
+        count: 3,
+        exemplars: Vec::new(),
+    };
     vec![
         Family {
             metric: &GAUGE,
@@ -47,6 +51,37 @@ fn families() -> Vec<Family> {
         Family { metric: &COUNTER, samples: vec![sample(&[], Value::Number(12.75))] },
         Family { metric: &HISTOGRAM, samples: vec![sample(&[("store", "orders")], histogram)] },
     ]
+}
+
+#[test]
+fn a_bucket_has_the_newest_exemplar_that_is_in_it_and_one_without_observations_has_none() {
+    let exemplar = |ms, seconds| Exemplar {
+        trace_id: [0xab; 16],
+        span_id: [1; 8],
+        ms,
+        at: std::time::UNIX_EPOCH + std::time::Duration::from_millis(seconds),
+    };
+    let mut families = families();
+    if let Value::Histogram { exemplars, .. } = &mut families[2].samples[0].value {
+        *exemplars = vec![
+            exemplar(5, 1),
+            exemplar(700, 2_500),
+            exemplar(900, 1_001),
+            exemplar(3_000_000_000, 9),
+            exemplar(2_000, 7),
+        ];
+    }
+    let ids = format!("# {{trace_id=\"{}\",span_id=\"0101010101010101\"}}", "ab".repeat(16));
+    let text = render(&families, Format::OpenMetrics);
+    for expected in [
+        format!("_bucket{{store=\"orders\",le=\"0.005\"}} 1 {ids} 0.005 0.001\n"),
+        format!("_bucket{{store=\"orders\",le=\"1.0\"}} 2 {ids} 0.7 2.500\n"),
+        "_bucket{store=\"orders\",le=\"2.5e+06\"} 2\n".to_owned(),
+        format!("_bucket{{store=\"orders\",le=\"+Inf\"}} 3 {ids} 3000000.0 0.009\n"),
+    ] {
+        assert!(text.contains(&expected), "{expected}\nnot in\n{text}");
+    }
+    assert!(!render(&families, Format::Prometheus).contains("trace_id"));
 }
 
 #[test]
@@ -238,7 +273,7 @@ proptest! {
                 samples: gauges.iter().map(|(queue, value)| sample(&[("store", "s"), ("queue", queue)], Value::Number(*value))).collect(),
             },
             Family { metric: &COUNTER, samples: vec![sample(&[], Value::Number(f64::from(counter)))] },
-            Family { metric: &HISTOGRAM, samples: vec![sample(&[("store", "s")], Value::Histogram { buckets: buckets.clone(), sum, count })] },
+            Family { metric: &HISTOGRAM, samples: vec![sample(&[("store", "s")], Value::Histogram { buckets: buckets.clone(), sum, count, exemplars: Vec::new() })] },
         ];
 
         let mut theirs = Vec::new();

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::Format;
+use super::exemplar;
 use super::number::{Bound, Number};
 use crate::metrics::{Family, Kind, Sample, Value};
 
@@ -25,11 +26,20 @@ pub(super) fn write_family(out: &mut String, family: &Family, format: Format) {
         let labels = &sample.labels;
         match &sample.value {
             Value::Number(value) => line(out, (&full, ""), labels, None, Number(*value)),
-            Value::Histogram { buckets, sum, count } => {
-                for (bound, below) in buckets {
-                    line(out, (&base, "_bucket"), labels, Some(Bound(*bound)), below);
+            Value::Histogram { buckets, sum, count, exemplars } => {
+                let exemplars = if format == Format::OpenMetrics { exemplars.as_slice() } else { &[] };
+                let (mut lower, mut fewer) = (f64::NEG_INFINITY, 0);
+                for (bound, below) in buckets.iter().copied().chain([(f64::INFINITY, *count)]) {
+                    let example = exemplar::within(exemplars, lower, bound).filter(|_| below > fewer);
+                    line(
+                        out,
+                        (&base, "_bucket"),
+                        labels,
+                        Some(Bound(bound)),
+                        format_args!("{below}{}", exemplar::Text(example)),
+                    );
+                    (lower, fewer) = (bound, below);
                 }
-                line(out, (&base, "_bucket"), labels, Some(Bound(f64::INFINITY)), count);
                 line(out, (&base, "_sum"), labels, None, Number(*sum));
                 line(out, (&base, "_count"), labels, None, count);
             }

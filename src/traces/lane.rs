@@ -1,7 +1,7 @@
 //! Follows one store's history for its traces: reads a step, sends what ended in it, moves on.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
@@ -11,11 +11,13 @@ use super::finished::Finished;
 use super::past::{Past, Reader};
 use super::sample::Sampling;
 use super::span::{spans, text};
-use crate::labels::{ExecutionStatus, ExportOutcome, Signal, TraceOutcome};
+use crate::labels::name::shorten;
+use crate::labels::{ExecutionOutcome, ExecutionStatus, ExportOutcome, Signal, TraceOutcome};
+use crate::management::Timeline;
 use crate::otlp::{Client, SendError, Told};
 use crate::source::{self, Batch, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
 use crate::state::{self, StateFile};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Exemplar, Telemetry};
 use crate::trace_id::TraceIds;
 
 /// Executions that are looked up, and in memory, at the same time.
@@ -66,6 +68,8 @@ pub(crate) struct Lane {
     /// What the state file says of its store, until that was compared.
     claimed: Option<Option<String>>,
     identity: Option<String>,
+    /// `identity` is that of the store that is read.
+    recognised: bool,
     told: Told,
     /// The last failure to read the store, which is not told twice.
     unread: Option<String>,
@@ -110,6 +114,7 @@ impl Lane {
             start,
             claimed: None,
             identity: None,
+            recognised: false,
             told: Told::new(Signal::Traces),
             unread: None,
         };
@@ -221,6 +226,12 @@ impl Lane {
         if let Some(why) = &batch.lost {
             tracing::warn!(store = %self.store, "traces: {why}");
         }
+        // Perhaps another store has taken its place.
+        self.recognised &= !batch.rewound && batch.lost.is_none();
+        if batch.missed > 0 {
+            let events = batch.missed;
+            tracing::warn!(store = %self.store, events, "events were deleted before their traces could be sent");
+        }
         let mut counts = Counts::default();
         let Batch { chunks, position, backlog, .. } = batch;
         let Finished { whole, others } = Finished::of(&chunks, self.settings.payloads);
@@ -234,6 +245,9 @@ impl Lane {
         self.telemetry.traced(&self.store, TraceOutcome::Exported, counts.exported);
         self.telemetry.traced(&self.store, TraceOutcome::Unsampled, counts.unsampled);
         self.telemetry.traced(&self.store, TraceOutcome::Missing, counts.missing);
+        for (orchestration, outcome, exemplar) in counts.examples {
+            self.telemetry.exemplars().add(&self.store, &orchestration, outcome, exemplar);
+        }
         let moved = self.start != Start::After(position.clone());
         self.start = Start::After(position);
         if moved {
@@ -244,13 +258,14 @@ impl Lane {
 
     /// Whether this is the store that the state file is of.
     async fn recognise(&mut self) -> Result<(), SourceError> {
-        if self.file.is_none() || (self.claimed.is_none() && self.identity.is_some()) {
+        if self.file.is_none() || self.recognised {
             return Ok(());
         }
         let request = Request { census: true, recount: false, history: None };
         let limit = self.settings.timeout;
         let census = source::within(limit, self.source.read(request, limit)).await?.census;
         self.identity = census.and_then(|census| census.identity);
+        self.recognised = true;
         if let Some(Some(claimed)) = self.claimed.take()
             && self.identity.as_ref().is_some_and(|identity| *identity != claimed)
         {
@@ -290,6 +305,7 @@ impl Lane {
                 continue;
             }
             counts.exported += 1;
+            counts.examples.extend(example(&timeline, id, ids, took));
             let full: Vec<_> =
                 spans(&timeline, &payloads, ids).into_iter().filter_map(|span| requests.add(span)).collect();
             for request in full {
@@ -345,4 +361,29 @@ struct Counts {
     exported: u64,
     unsampled: u64,
     missing: u64,
+    /// Of those that were exported, with the name of their orchestration as metrics have it.
+    examples: Vec<(Arc<str>, ExecutionOutcome, Exemplar)>,
+}
+
+/// An execution as an example of how long its like take.
+fn example(
+    timeline: &Timeline,
+    trace_id: [u8; 16],
+    ids: &TraceIds,
+    took: Duration,
+) -> Option<(Arc<str>, ExecutionOutcome, Exemplar)> {
+    let outcome = match timeline.status {
+        ExecutionStatus::Completed => ExecutionOutcome::Completed,
+        ExecutionStatus::Failed => ExecutionOutcome::Failed,
+        ExecutionStatus::ContinuedAsNew => ExecutionOutcome::ContinuedAsNew,
+        ExecutionStatus::Running | ExecutionStatus::Unknown => return None,
+    };
+    let since_epoch = Duration::from_millis(u64::try_from(timeline.ended_at?.unix_millis()).ok()?);
+    let exemplar = Exemplar {
+        trace_id,
+        span_id: ids.root_span_id(&timeline.instance_id, timeline.execution_id),
+        ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        at: UNIX_EPOCH.checked_add(since_epoch)?,
+    };
+    Some((shorten(timeline.orchestration_name.as_deref()?), outcome, exemplar))
 }

@@ -32,7 +32,12 @@ fn messages(requests: &[ExportMetricsServiceRequest]) -> Vec<&Message> {
 
 #[test]
 fn each_kind_has_its_message() {
-    let histogram = Value::Histogram { buckets: vec![(0.5, 1), (1.0, 1), (2.0, 4)], sum: 7.5, count: 6 };
+    let histogram = Value::Histogram {
+        buckets: vec![(0.5, 1), (1.0, 1), (2.0, 4)],
+        sum: 7.5,
+        count: 6,
+        exemplars: Vec::new(),
+    };
     let families = [
         Family {
             metric: find("duroxide.queue.messages"),
@@ -130,6 +135,7 @@ fn any_families() -> impl Strategy<Value = Vec<Family>> {
                         buckets: vec![(0.1, u64::from(count) / 2), (1.0, count.into())],
                         sum: value,
                         count: u64::from(count) + 1,
+                        exemplars: Vec::new(),
                     },
                     Kind::Gauge | Kind::Counter => Value::Number(value),
                 };

@@ -77,6 +77,8 @@ def point(kind, data):
             "sum": repr(data.sum),
             "buckets": list(data.bucket_counts),
             "bounds": [repr(bound) for bound in data.explicit_bounds],
+            "exemplars": [{"trace": each.trace_id.hex(), "id": each.span_id.hex(), "value": repr(each.as_double)}
+                          for each in data.exemplars],
         }
     assert data.WhichOneof("value") == "as_double"
     # As text, which readers of JSON do not round.

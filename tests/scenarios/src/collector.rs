@@ -109,23 +109,23 @@ impl Collector {
         format!("{}://localhost:{}", self.scheme, self.port)
     }
 
-    /// Flags of an exporter that pushes here, each `interval`.
-    pub fn flags(&self, interval: &str) -> Vec<String> {
-        [
-            "--otlp.endpoint",
-            &self.endpoint(),
-            "--otlp.protocol",
-            self.protocol.name(),
-            "--otlp.metrics.interval",
-            interval,
-        ]
-        .map(str::to_owned)
-        .to_vec()
+    /// Flags of an exporter that pushes here.
+    fn flags_of_all(&self) -> Vec<String> {
+        ["--otlp.endpoint", &self.endpoint(), "--otlp.protocol", self.protocol.name()]
+            .map(str::to_owned)
+            .to_vec()
     }
 
-    /// Flags of an exporter that sends traces here, and metrics rarely.
+    /// The same, each `interval`.
+    pub fn flags(&self, interval: &str) -> Vec<String> {
+        let mut flags = self.flags_of_all();
+        flags.extend(["--otlp.metrics.interval", interval].map(str::to_owned));
+        flags
+    }
+
+    /// Flags of an exporter that sends traces here soon, and metrics rarely.
     pub fn flags_of_traces(&self) -> Vec<String> {
-        let mut flags = self.flags("1h");
+        let mut flags = self.flags_of_all();
         flags.extend(["--otlp.traces.enabled", "true", "--poll-interval", "100ms"].map(str::to_owned));
         flags
     }

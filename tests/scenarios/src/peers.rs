@@ -71,6 +71,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", directory.path().join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
+            .arg("--enable-feature=exemplar-storage")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -84,6 +85,21 @@ impl Prometheus {
     /// What it wrote so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// The exemplars it keeps of a query's series: labels of the series, labels of the exemplar, its value.
+    pub async fn exemplars(&self, query: &str) -> Vec<[serde_json::Value; 3]> {
+        let query: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let path = format!("/api/v1/query_exemplars?query={query}&start=0&end=99999999999");
+        let body = get(self.address, &path).await.expect("an answer to a query");
+        let answer: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        let series = answer["data"].as_array().expect("a list");
+        let of = |series: &serde_json::Value| -> Vec<[serde_json::Value; 3]> {
+            let exemplars = series["exemplars"].as_array().expect("exemplars").iter();
+            let labels = &series["seriesLabels"];
+            exemplars.map(|one| [labels.clone(), one["labels"].clone(), one["value"].clone()]).collect()
+        };
+        series.iter().flat_map(of).collect()
     }
 
     /// The latest values of all series of a job, as the exporter named them: without `job` and `instance`.

@@ -241,6 +241,9 @@ async fn check_says_whether_the_collector_takes_metrics() {
         collector.order(json!({"answer": "refuse", "message": "who?"})).await;
         let (code, said) = check(&fresh.store, &collector.flags("1m"));
         assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains("OTLP collector: FAILED") && said.contains("check --otlp.headers"), "{said}");
+        assert!(
+            said.contains("OTLP collector: FAILED for metrics") && said.contains("check --otlp.headers"),
+            "{said}"
+        );
     }
 }

@@ -10,6 +10,8 @@
 
 /// Everything that ends arrives, as it was.
 mod complete;
+/// From a bucket of a histogram to a trace.
+mod exemplars;
 /// Collectors that are away, and requests that none would take.
 mod faults;
 /// What does not leave the store.
