@@ -130,6 +130,8 @@ label_enum! {
         Unsampled = "unsampled",
         /// The history was deleted before it could be read.
         Missing = "missing",
+        /// The collector would not take it, however often it is sent.
+        Refused = "refused",
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Rooms: `finished` finds the executions that ended, and `past` what they did; `span` makes the spans of one of them
 //! (pure), with `payload` where those are wanted; `sample` says which traces are kept; `batch` makes requests of bounded
-//! size; `lane` reads, sends and moves on. Nothing here counts what the metrics tell of a store.
+//! size and `made` all of this from pasts; `lane` reads, sends and moves on. Nothing here counts what the metrics tell of a store.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
@@ -14,6 +14,7 @@ use prost::Message as _;
 mod batch;
 mod finished;
 mod lane;
+mod made;
 mod past;
 mod payload;
 mod sample;

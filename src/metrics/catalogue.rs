@@ -244,7 +244,7 @@ catalogue! {
     OTLP_REJECTED = Counter "duroxide.exporter.otlp.rejected_items" Unit::Count("item"), ["signal"],
         "Data points and spans that the OTLP collector did not take, of requests that it took or that no other try would help. Absent unless something is pushed.";
     TRACES = Counter "duroxide.exporter.traces" Unit::Count("trace"), ["store", "outcome"],
-        "Finished executions by what became of their traces: exported (the OTLP collector took it), unsampled (not among those that are kept), missing (the history was deleted before it was read). Absent unless traces are sent.";
+        "Finished executions by what became of their traces: exported (the OTLP collector took it), unsampled (not among those that are kept), missing (the history was deleted before it was read), refused (the collector took it for malformed; another try would not help). Absent unless traces are sent.";
     BUILD_INFO = Gauge "duroxide.exporter.build_info" Unit::None, ["version"],
         "Always 1. Version of the exporter.";
     PROCESS_CPU = Counter "process.cpu" Unit::Seconds, [],

@@ -1,23 +1,21 @@
 //! Follows one store's history for its traces: reads a step, sends what ended in it, moves on.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
 
-use super::batch::Requests;
 use super::finished::Finished;
+use super::made::{Example, Made};
 use super::past::{Past, Reader};
 use super::sample::Sampling;
-use super::span::{spans, text};
-use crate::labels::name::shorten;
-use crate::labels::{ExecutionOutcome, ExecutionStatus, ExportOutcome, Signal, TraceOutcome};
-use crate::management::Timeline;
+use crate::labels::{ExportOutcome, FailureReason, Signal, TraceOutcome};
 use crate::otlp::{Client, SendError, Told};
 use crate::source::{self, Batch, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
 use crate::state::{self, StateFile};
-use crate::telemetry::{Exemplar, Telemetry};
+use crate::telemetry::Telemetry;
 use crate::trace_id::TraceIds;
 
 /// Executions that are looked up, and in memory, at the same time.
@@ -61,7 +59,7 @@ pub(crate) struct Lane {
     store: Arc<str>,
     source: Box<dyn Source>,
     client: Client,
-    settings: Settings,
+    settings: Arc<Settings>,
     telemetry: Arc<Telemetry>,
     file: Option<Arc<StateFile<Kept>>>,
     start: Start,
@@ -108,7 +106,7 @@ impl Lane {
             store,
             source,
             client,
-            settings,
+            settings: Arc::new(settings),
             telemetry,
             file: file.map(Arc::new),
             start,
@@ -234,17 +232,22 @@ impl Lane {
         }
         let mut counts = Counts::default();
         let Batch { chunks, position, backlog, .. } = batch;
-        let Finished { whole, others } = Finished::of(&chunks, self.settings.payloads);
-        drop(chunks);
-        self.deliver(whole, &mut counts).await.map_err(Failure::Collector)?;
+        let payloads = self.settings.payloads;
+        let Finished { whole, others } = aside(move || Finished::of(&chunks, payloads)).await?;
+        self.deliver(whole, &mut counts).await?;
         for some in others.chunks(TOGETHER) {
             let pasts = self.recall(some, &position).await.map_err(Failure::Store)?;
             counts.missing += some.len().saturating_sub(pasts.len()) as u64;
-            self.deliver(pasts, &mut counts).await.map_err(Failure::Collector)?;
+            self.deliver(pasts, &mut counts).await?;
         }
-        self.telemetry.traced(&self.store, TraceOutcome::Exported, counts.exported);
-        self.telemetry.traced(&self.store, TraceOutcome::Unsampled, counts.unsampled);
-        self.telemetry.traced(&self.store, TraceOutcome::Missing, counts.missing);
+        for (outcome, executions) in [
+            (TraceOutcome::Exported, counts.exported),
+            (TraceOutcome::Unsampled, counts.unsampled),
+            (TraceOutcome::Missing, counts.missing),
+            (TraceOutcome::Refused, counts.refused),
+        ] {
+            self.telemetry.traced(&self.store, outcome, executions);
+        }
         for (orchestration, outcome, exemplar) in counts.examples {
             self.telemetry.exemplars().add(&self.store, &orchestration, outcome, exemplar);
         }
@@ -280,7 +283,7 @@ impl Lane {
         executions: &[ExecutionKey],
         until: &Position,
     ) -> Result<Vec<Past>, SourceError> {
-        let Settings { payloads, timeout, .. } = &self.settings;
+        let Settings { payloads, timeout, .. } = &*self.settings;
         let mut reader = Reader::new(*payloads);
         let mut take = |chunk: &Chunk| reader.take(chunk);
         source::within(*timeout, self.source.recall(executions, until, *timeout, &mut take)).await?;
@@ -288,52 +291,40 @@ impl Lane {
     }
 
     /// Sends the traces of some executions.
-    async fn deliver(&mut self, pasts: Vec<Past>, counts: &mut Counts) -> Result<(), SendError> {
-        let mut resource: Vec<_> =
-            self.settings.resource.iter().map(|(key, value)| text(key, value)).collect();
-        resource.push(text("duroxide.store", &self.store));
-        let mut requests = Requests::new(resource);
-        for past in pasts {
-            let (timeline, payloads) = past.finish();
-            let Settings { ids, sampling, .. } = &self.settings;
-            let failed = timeline.status == ExecutionStatus::Failed;
-            let took = timeline.ended_at.zip(timeline.started_at);
-            let took = took.map_or(Duration::ZERO, |(ended, began)| ended.since(began));
-            let id = ids.trace_id(&timeline.instance_id, timeline.execution_id);
-            if !sampling.keeps(id, failed, took) {
-                counts.unsampled += 1;
-                continue;
-            }
-            counts.exported += 1;
-            counts.examples.extend(example(&timeline, id, ids, took));
-            let full: Vec<_> =
-                spans(&timeline, &payloads, ids).into_iter().filter_map(|span| requests.add(span)).collect();
-            for request in full {
-                self.send(request).await?;
-            }
+    async fn deliver(&mut self, pasts: Vec<Past>, counts: &mut Counts) -> Result<(), Failure> {
+        let (settings, store) = (Arc::clone(&self.settings), Arc::clone(&self.store));
+        let made = aside(move || Made::of(pasts, &settings, &store)).await?;
+        let Made { requests, mut exported, unsampled } = made;
+        for request in requests {
+            let refused = self.send(request).await.map_err(Failure::Collector)?;
+            exported.retain(|(_, _, exemplar)| !refused.contains(&exemplar.trace_id));
+            counts.refused += refused.len() as u64;
         }
-        match requests.take() {
-            Some(request) => self.send(request).await,
-            None => Ok(()),
-        }
+        counts.exported += exported.len() as u64;
+        counts.unsampled += unsampled;
+        counts.examples.extend(exported);
+        Ok(())
     }
 
-    /// Sends a request. One that no collector would take is counted and left: all behind it would wait for ever.
-    async fn send(&mut self, request: ExportTraceServiceRequest) -> Result<(), SendError> {
-        let spans = request.resource_spans.iter().flat_map(|of| &of.scope_spans).map(|of| of.spans.len());
-        let spans = spans.sum::<usize>() as u64;
+    /// Sends a request. One that no collector would take is counted and left, for all behind it would wait for ever: the
+    /// traces of which it held the roots.
+    async fn send(&mut self, request: ExportTraceServiceRequest) -> Result<HashSet<[u8; 16]>, SendError> {
+        let scopes = request.resource_spans.iter().flat_map(|of| &of.scope_spans);
+        let spans = scopes.clone().map(|of| of.spans.len()).sum::<usize>() as u64;
+        let roots = scopes.flat_map(|of| &of.spans).filter(|span| span.parent_span_id.is_empty());
+        let traces = roots.filter_map(|root| root.trace_id.as_slice().try_into().ok()).collect();
         match self.client.send(request).await {
             Ok(accepted) => {
                 let all = accepted.rejected == 0;
                 let outcome = if all { ExportOutcome::Success } else { ExportOutcome::Partial };
                 self.telemetry.exported(Signal::Traces, outcome, accepted.rejected);
                 self.told.accepted(&accepted, Instant::now());
-                Ok(())
+                Ok(HashSet::new())
             }
             Err(error) if error.malformed => {
                 self.telemetry.exported(Signal::Traces, error.outcome, spans);
                 self.told.failed(&error, Instant::now());
-                Ok(())
+                Ok(traces)
             }
             Err(error) => {
                 self.telemetry.exported(Signal::Traces, error.outcome, 0);
@@ -361,29 +352,13 @@ struct Counts {
     exported: u64,
     unsampled: u64,
     missing: u64,
-    /// Of those that were exported, with the name of their orchestration as metrics have it.
-    examples: Vec<(Arc<str>, ExecutionOutcome, Exemplar)>,
+    refused: u64,
+    examples: Vec<Example>,
 }
 
-/// An execution as an example of how long its like take.
-fn example(
-    timeline: &Timeline,
-    trace_id: [u8; 16],
-    ids: &TraceIds,
-    took: Duration,
-) -> Option<(Arc<str>, ExecutionOutcome, Exemplar)> {
-    let outcome = match timeline.status {
-        ExecutionStatus::Completed => ExecutionOutcome::Completed,
-        ExecutionStatus::Failed => ExecutionOutcome::Failed,
-        ExecutionStatus::ContinuedAsNew => ExecutionOutcome::ContinuedAsNew,
-        ExecutionStatus::Running | ExecutionStatus::Unknown => return None,
-    };
-    let since_epoch = Duration::from_millis(u64::try_from(timeline.ended_at?.unix_millis()).ok()?);
-    let exemplar = Exemplar {
-        trace_id,
-        span_id: ids.root_span_id(&timeline.instance_id, timeline.execution_id),
-        ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        at: UNIX_EPOCH.checked_add(since_epoch)?,
-    };
-    Some((shorten(timeline.orchestration_name.as_deref()?), outcome, exemplar))
+/// Work of some dozen milliseconds, away from the event loop.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::Store(SourceError::new(FailureReason::Other, error.to_string())))
 }

@@ -69,6 +69,9 @@ async fn what_no_try_would_get_taken_holds_up_nothing() {
         assert_eq!(received.named("Hello")["attributes"]["duroxide.instance.id"], "second");
         let rejected = key("duroxide_exporter_otlp_rejected_items_total", &[("signal", "traces")]);
         assert_eq!(sidecar.target().scrape().await[&rejected], 2.0, "the execution and its activity");
+        wait_for("both to be counted", async || (traced(&sidecar, "exported").await == 1.0).then_some(()))
+            .await;
+        assert_eq!(traced(&sidecar, "refused").await, 1.0);
         runtime.shutdown(Some(0)).await;
     }
 }
