@@ -66,7 +66,10 @@ impl Grpc {
         let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut caller = Caller::new(channel);
         if self.gzip {
-            caller = caller.send_compressed(CompressionEncoding::Gzip);
+            // Servers in Go answer in the encoding of the request, whatever is said to be accepted.
+            caller = caller
+                .send_compressed(CompressionEncoding::Gzip)
+                .accept_compressed(CompressionEncoding::Gzip);
         }
         caller.ready().await.map_err(|error| SendError::network(&error))?;
         let mut request = Request::new(body);
