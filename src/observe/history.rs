@@ -204,7 +204,7 @@ impl Tracker {
         took: Duration,
     ) -> Option<HistoryView> {
         let level = self.backlog == 0 && self.unknown.is_empty();
-        match &census.instances {
+        match &mut census.instances {
             Some(recount) => self.recounted(recount, level, now, took),
             None if !level => return None,
             None => {
@@ -224,7 +224,9 @@ impl Tracker {
     }
 
     /// The instances were counted.
-    fn recounted(&mut self, recount: &InstanceCensus, level: bool, now: Instant, took: Duration) {
+    fn recounted(&mut self, recount: &mut InstanceCensus, level: bool, now: Instant, took: Duration) {
+        // Nobody else wants to know them, and there may be many.
+        let running = std::mem::take(&mut recount.running);
         if !level {
             return;
         }
@@ -233,18 +235,17 @@ impl Tracker {
         for row in &recount.counts {
             self.fold.announce(&row.orchestration, &row.version);
         }
-        let here: HashSet<&ExecutionKey> = recount.running.iter().collect();
+        let here: HashSet<&ExecutionKey> = running.iter().collect();
         self.fold.running_mut().retain(|id, running| {
             let key = ExecutionKey { instance_id: id.clone(), execution_id: running.execution_id };
             here.contains(&key)
         });
         let known = self.fold.running();
         self.blank.retain(|key| here.contains(key));
-        let unknown = recount
-            .running
-            .iter()
-            .filter(|key| !known.contains_key(&key.instance_id) && !self.blank.contains(*key));
-        self.unknown = unknown.cloned().collect();
+        let unknown = running
+            .into_iter()
+            .filter(|key| !known.contains_key(&key.instance_id) && !self.blank.contains(key));
+        self.unknown = unknown.collect();
         if self.instances.adopt(recount) == Some(false) {
             self.fold.totals.mismatches += 1;
         }

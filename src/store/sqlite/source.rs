@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::files::Files;
 use super::reader::{Place, Reader, Snapshot};
 use super::running::KnownRunning;
 use super::undecodable::Undecodable;
 use super::{instances, queues, tail};
 use crate::source::{
-    Census, ExecutionKey, InstanceCensus, Mode, Position, Reading, Request, Source, SourceError, StoreFacts,
-    Take,
+    Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, Take,
 };
 use crate::store::database::failure::Failure;
 use crate::store::database::reading::read;
@@ -33,8 +31,6 @@ struct Known {
     generation: u64,
     undecodable: Undecodable,
     running: KnownRunning,
-    /// The last instance census and the files it was taken from: it holds for as long as they do not change.
-    instances: Option<(Files, InstanceCensus)>,
     /// When the instances may be counted next, which takes longer the more there are.
     total_at: Option<Instant>,
 }
@@ -82,7 +78,7 @@ impl Known {
         let (queues, waiting) =
             queues::census(connection, &schema, &mut self.undecodable, &mut self.running, moment.now_ms)
                 .await?;
-        let instances = if recount { Some(self.instances(connection, &files).await?) } else { None };
+        let instances = if recount { Some(instances::census(connection).await?) } else { None };
         let total_instances = if recount { None } else { self.total(connection).await? };
         Ok(Census {
             now_ms: moment.now_ms,
@@ -102,22 +98,6 @@ impl Known {
             instances,
             total_instances,
         })
-    }
-
-    async fn instances(
-        &mut self,
-        connection: &mut SqliteConnection,
-        files: &Files,
-    ) -> Result<InstanceCensus, Failure> {
-        if let Some((unchanged, counts)) = &self.instances
-            && unchanged == files
-        {
-            return Ok(counts.clone());
-        }
-        let counts = instances::census(connection).await?;
-        // Only if a write after the look at the files would have shown.
-        self.instances = files.would_show_a_change().then(|| (files.clone(), counts.clone()));
-        Ok(counts)
     }
 
     /// The number of all instances, unless it was counted a short time ago.

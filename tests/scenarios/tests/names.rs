@@ -205,9 +205,8 @@ const MANY: u32 = 100_000;
 /// Label combinations a family may have, by default.
 const CAP: usize = 200;
 
-/// Generous: as many instances run as there are names, and the pages of an unoptimised program that were used count, too
-/// (140 MiB of an optimised one). What matters is that it does not grow with every poll.
-const MEMORY: u64 = 200 << 20;
+/// Generous: what matters is that it does not grow with the names.
+const MEMORY: u64 = 150 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_names_than_anybody_can_show_are_summed_up() {
