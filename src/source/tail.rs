@@ -79,6 +79,13 @@ impl Chunk {
         })
     }
 
+    /// The texts of many, if all of them are UTF-8.
+    #[cfg(feature = "exporter")]
+    pub(crate) fn utf8_texts(&self) -> Option<impl Iterator<Item = &str>> {
+        let Self::Joined(texts) = self else { return None };
+        Some(std::str::from_utf8(texts).ok()?.split(char::from(SEPARATOR)))
+    }
+
     /// How many texts there are.
     pub(crate) fn len(&self) -> usize {
         match self {

@@ -3,8 +3,10 @@
 //! Of a running execution only what is open is kept, of one that has ended nothing: memory is that of what runs. Only the
 //! events of each execution have to come in order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::running::Running;
 use super::totals::{Orchestration, Place, Totals};
@@ -50,10 +52,10 @@ impl Fold {
     pub(super) fn new(totals: Totals) -> Self {
         Self {
             totals,
-            running: HashMap::new(),
+            running: HashMap::default(),
             ended: VecDeque::new(),
             changes: Vec::new(),
-            names: HashMap::new(),
+            names: HashMap::default(),
         }
     }
 

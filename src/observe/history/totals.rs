@@ -2,10 +2,10 @@
 //!
 //! Plain data that can be stored and read again; see `state`.
 
-use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::slots::OTHER;
@@ -117,7 +117,7 @@ pub(crate) struct Counts<L>(HashMap<L, u64>);
 
 impl<L> Default for Counts<L> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(HashMap::default())
     }
 }
 
@@ -163,7 +163,7 @@ struct Entries<K, V>(Vec<(K, V)>);
 impl<K: Clone + Eq + Hash, V> From<Entries<K, V>> for Named<K, V> {
     fn from(Entries(entries): Entries<K, V>) -> Self {
         let places = entries.iter().zip(0..).map(|((key, _), place)| (key.clone(), place)).collect();
-        Self { max: usize::MAX, places, entries, dropped: HashSet::new() }
+        Self { max: usize::MAX, places, entries, dropped: HashSet::default() }
     }
 }
 
@@ -192,7 +192,7 @@ impl Other for Orchestration {
 
 impl<K: Clone + Eq + Hash + Other, V: Default> Named<K, V> {
     fn new(max: usize) -> Self {
-        Self { max, places: HashMap::new(), entries: Vec::new(), dropped: HashSet::new() }
+        Self { max, places: HashMap::default(), entries: Vec::new(), dropped: HashSet::default() }
     }
 
     /// The place of a name, made if there is room.
