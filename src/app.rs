@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::{self, Settings, SettingsError};
+use crate::config::{self, Endpoint, Otlp, Settings, SettingsError};
+use crate::logs;
 use crate::management::ManagementAPI;
 use crate::metrics;
 use crate::observe::{Poller, PollerSettings, Readers, store_view};
@@ -23,7 +24,7 @@ use crate::store::connect::{self, Neighbour};
 use crate::store::{StoreSpec, StoreUrl};
 use crate::telemetry::Telemetry;
 use crate::trace_id::TraceIds;
-use crate::traces::{self, Lane, Sampling};
+use crate::traces::{self, Collectors, Lane, Sampling};
 
 /// Time for pollers to be dropped when the exporter stops.
 const POLLERS_END: Duration = Duration::from_secs(1);
@@ -36,6 +37,7 @@ pub struct Exporter {
     server: Server,
     push: Option<Push>,
     lanes: Vec<Lane>,
+    logs: Option<logs::Push>,
     drain_timeout: Duration,
 }
 
@@ -46,6 +48,8 @@ pub struct ExporterBuilder {
     settings: Settings,
     neighbour: Neighbour,
     stores: Vec<Watched>,
+    /// What is sent of the log.
+    log: logs::Queue,
     mistakes: Vec<String>,
 }
 
@@ -135,7 +139,7 @@ impl Exporter {
     /// # Errors
     /// [`RunError::Poller`], which would be a defect of this crate.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { listeners, pollers, server, push, lanes, drain_timeout, addresses: _ } = self;
+        let Self { listeners, pollers, server, push, lanes, logs, drain_timeout, addresses: _ } = self;
         // Ends with this future, whoever drops it.
         let mut pushing = JoinSet::new();
         let (stop_pushing, stopped) = watch::channel(false);
@@ -150,6 +154,9 @@ impl Exporter {
         }
         for lane in lanes {
             pushing.spawn(lane.run(stopped(), drain_timeout));
+        }
+        if let Some(logs) = logs {
+            pushing.spawn(logs.run(stopped(), drain_timeout));
         }
         let mut polling = JoinSet::new();
         for poller in pollers {
@@ -263,6 +270,14 @@ impl ExporterBuilder {
         self
     }
 
+    /// Sends a record of every execution that failed, of every activity that was given up as poison and of every instance
+    /// that gets stuck, with the ids of its trace, to the collector of [`otlp`](Self::otlp). (The log of the application,
+    /// what this crate writes to it included, is the application's to send.)
+    pub fn logs(mut self) -> Self {
+        self.settings.logs.enabled = true;
+        self
+    }
+
     /// Time from one push of the metrics to the next. Default 1 min.
     pub fn otlp_interval(mut self, interval: Duration) -> Self {
         self.settings.otlp.metrics_interval = interval;
@@ -281,6 +296,12 @@ impl ExporterBuilder {
         self
     }
 
+    /// What the command line has seen of the log, to be sent.
+    pub(crate) fn log(mut self, log: logs::Queue) -> Self {
+        self.log = log;
+        self
+    }
+
     /// All settings at once, as the command line makes them.
     pub(crate) fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -292,7 +313,7 @@ impl ExporterBuilder {
     /// # Errors
     /// Every mistake in the settings at once, or an address that cannot be bound.
     pub async fn bind(self) -> Result<Exporter, StartError> {
-        let Self { settings, neighbour: _, stores, mut mistakes } = self;
+        let Self { settings, neighbour: _, stores, log, mut mistakes } = self;
         if stores.is_empty() && mistakes.is_empty() {
             mistakes.push("no store to watch: call store() or observe()".to_owned());
         }
@@ -343,11 +364,7 @@ impl ExporterBuilder {
                 }
                 None => None,
             };
-            if let Some((collector, _)) = settings.traces_collector() {
-                let resource = addresses.first().map(|address| otlp::resource(collector, *address));
-                let lane = lane(&settings, &name, traced, resource.unwrap_or_default(), &telemetry)?;
-                lanes.extend(lane);
-            }
+            lanes.extend(lane(&settings, &name, traced, &addresses, &telemetry)?);
             let (writer, reader) = store_view(Arc::clone(&name));
             readers.push(reader);
             let poller_settings = PollerSettings {
@@ -360,30 +377,48 @@ impl ExporterBuilder {
             pollers.push(Poller::new(name, source, writer, poller_settings, Arc::clone(&telemetry), state));
         }
         let readers = Readers::new(readers, Arc::clone(&telemetry));
+        let logs = match settings.logs_collector().zip(addresses.first()) {
+            Some(((collector, endpoint), address)) => Some(logs::Push::new(
+                otlp::Client::new(collector, &endpoint).map_err(StartError::Settings)?,
+                log,
+                readers.clone(),
+                TraceIds::new(&settings.traces.namespace),
+                settings.poll_interval,
+                Arc::clone(&telemetry),
+                otlp::resource(collector, *address),
+            )),
+            None => None,
+        };
         let push = collector.zip(addresses.first()).map(|(collector, address)| {
             let resource = otlp::resource(&settings.otlp, *address);
             Push::new(collector, readers.clone(), telemetry, settings.otlp.metrics_interval, resource)
         });
         let server = Server::new(readers, server::Settings::from(&settings));
         let drain_timeout = settings.drain_timeout;
-        Ok(Exporter { listeners, addresses, pollers, server, push, lanes, drain_timeout })
+        Ok(Exporter { listeners, addresses, pollers, server, push, lanes, logs, drain_timeout })
     }
 }
 
-/// What sends the traces of a store.
+/// What sends the traces of a store, and what people should know of what ended in it.
 fn lane(
     settings: &Settings,
     name: &Arc<str>,
     source: Option<Box<dyn Source>>,
-    resource: Vec<(String, String)>,
+    addresses: &[SocketAddr],
     telemetry: &Arc<Telemetry>,
 ) -> Result<Option<Lane>, StartError> {
-    let Some((otlp, endpoint)) = settings.traces_collector() else { return Ok(None) };
+    let (traces, logs) = (settings.traces_collector(), settings.logs_collector());
+    let Some((otlp, _)) = traces.as_ref().or(logs.as_ref()) else { return Ok(None) };
+    let resource = addresses.first().map(|address| otlp::resource(otlp, *address)).unwrap_or_default();
     let Some(source) = source else {
-        tracing::warn!(store = %name, "there are no traces of it: its ManagementAPI has no history to follow");
+        tracing::warn!(store = %name, "nothing is sent of what ends in it: its ManagementAPI has no history to follow");
         return Ok(None);
     };
-    let client = otlp::Client::new(otlp, &endpoint).map_err(StartError::Settings)?;
+    let client = |collector: Option<(&Otlp, Endpoint)>| {
+        let client = collector.map(|(otlp, endpoint)| otlp::Client::new(otlp, &endpoint));
+        client.transpose().map_err(StartError::Settings)
+    };
+    let collectors = Collectors { traces: client(traces)?, logs: client(logs)? };
     let traces = &settings.traces;
     let lane_settings = traces::Settings {
         interval: settings.poll_interval,
@@ -403,7 +438,7 @@ fn lane(
         None => None,
     };
     let store = Arc::clone(name);
-    Ok(Some(Lane::new(store, source, client, lane_settings, Arc::clone(telemetry), file)))
+    Ok(Some(Lane::new(store, source, collectors, lane_settings, Arc::clone(telemetry), file)))
 }
 
 impl fmt::Debug for Exporter {

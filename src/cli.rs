@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use crate::app::{RunError, StartError};
 use crate::config::{self, Config, Environment, FileInput, Inputs, Mistake};
 use crate::logging;
+use crate::logs::Queue;
 use crate::management::Timestamp;
 
 mod args;
@@ -105,7 +106,11 @@ pub fn run(process: Process<'_>) -> Result<Exit, Error> {
         }
         Ok(request) => match configure(&request, environment) {
             Ok(config) => {
-                logging::start(&config, err_style.is_bold());
+                // Only who serves sends.
+                let sends =
+                    matches!(request.command, Command::Serve) && config.settings.logs_collector().is_some();
+                let log = Queue::default();
+                logging::start(&config, sends.then(|| log.clone()), err_style.is_bold());
                 let terminal = Terminal {
                     out: &mut *out,
                     err: &mut *err,
@@ -115,7 +120,7 @@ pub fn run(process: Process<'_>) -> Result<Exit, Error> {
                     typed: &typed,
                     now: Timestamp::now(),
                 };
-                execute(request.command, config, terminal)
+                execute(request.command, config, log, terminal)
             }
             Err(mistakes) => print_mistakes(err, &request, &mistakes),
         },
@@ -138,9 +143,9 @@ pub fn flags_markdown() -> String {
     config::markdown()
 }
 
-fn execute(command: Command, config: Config, terminal: Terminal<'_>) -> Result<Exit, Error> {
+fn execute(command: Command, config: Config, log: Queue, terminal: Terminal<'_>) -> Result<Exit, Error> {
     match command {
-        Command::Serve => serve::serve(config).map(|()| Exit::Fine),
+        Command::Serve => serve::serve(config, log).map(|()| Exit::Fine),
         Command::Check(output) => {
             let pushing = read::collectors(&config.settings)?;
             let (text, exit) = check::check(&read::all(config)?, &pushing, output, terminal.style)?;

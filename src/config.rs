@@ -14,6 +14,7 @@ mod file;
 mod layers;
 mod listen;
 mod load;
+mod logs;
 mod mistake;
 mod otel;
 mod otlp;
@@ -26,6 +27,7 @@ pub(crate) use duration::{format as format_duration, parse as parse_duration};
 pub(crate) use layers::{Environment, Given, file_path};
 pub(crate) use listen::system_resolver;
 pub(crate) use load::{FileInput, Inputs, load};
+pub(crate) use logs::Logs;
 pub(crate) use mistake::Mistake;
 pub(crate) use otlp::{Endpoint, Otlp, Protocol, endpoint as parse_endpoint};
 pub(crate) use parse::{Config, LogFormat};
@@ -58,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) drain_timeout: Duration,
     pub(crate) otlp: Otlp,
     pub(crate) traces: Traces,
+    pub(crate) logs: Logs,
 }
 
 impl Default for Settings {
@@ -76,6 +79,7 @@ impl Default for Settings {
             drain_timeout: Duration::from_secs(5),
             otlp: Otlp::default(),
             traces: Traces::default(),
+            logs: Logs::default(),
         }
     }
 }
@@ -102,13 +106,26 @@ impl Settings {
         endpoint.filter(|_| *enabled).map(|endpoint| (otlp, endpoint))
     }
 
+    /// Where logs go and how, if anywhere.
+    pub(crate) fn logs_collector(&self) -> Option<(&Otlp, Endpoint)> {
+        let Logs { enabled, endpoint, otlp } = &self.logs;
+        let otlp = otlp.as_ref().unwrap_or(&self.otlp);
+        let endpoint = endpoint.clone().or_else(|| otlp.of_signal("v1/logs"));
+        endpoint.filter(|_| *enabled).map(|endpoint| (otlp, endpoint))
+    }
+
     /// What cannot work because of two settings.
     pub(crate) fn check_together(&self) -> Option<SettingsError> {
-        let nowhere = self.traces.enabled && self.traces_collector().is_none();
-        nowhere.then(|| SettingsError {
-            key: "otlp.traces.enabled",
-            problem: "needs a collector: give --otlp.endpoint or --otlp.traces.endpoint, too".to_owned(),
-        })
+        let of = |enabled: bool, collector: bool, key, own| {
+            (enabled && !collector).then(|| SettingsError {
+                key,
+                problem: format!("needs a collector: give --otlp.endpoint or --{own}, too"),
+            })
+        };
+        let traces = self.traces_collector().is_some();
+        let logs = self.logs_collector().is_some();
+        of(self.traces.enabled, traces, "otlp.traces.enabled", "otlp.traces.endpoint")
+            .or_else(|| of(self.logs.enabled, logs, "otlp.logs.enabled", "otlp.logs.endpoint"))
     }
 
     /// Everything that cannot work, not only the first.

@@ -117,6 +117,8 @@ label_enum! {
         Metrics = "metrics",
         /// Finished executions.
         Traces = "traces",
+        /// What happened to workflows, and the exporter's own log.
+        Logs = "logs",
     }
 }
 

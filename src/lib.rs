@@ -54,6 +54,8 @@ mod config;
 #[cfg(feature = "exporter")]
 mod logging;
 #[cfg(feature = "exporter")]
+mod logs;
+#[cfg(feature = "exporter")]
 mod metrics;
 #[cfg(feature = "exporter")]
 mod observe;

@@ -1,25 +1,32 @@
-//! The log: lines on standard error, as text or JSON. Standard output belongs to results.
+//! The log: lines on standard error, as text or JSON. Standard output belongs to results. If logs are sent by OTLP, each
+//! line goes there, too.
+
+mod own;
 
 use std::io;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use crate::config::{Config, LogFormat};
+use crate::logs::Queue;
+use own::Own;
 
-/// Starts the log of this process. A log that an embedding application has started stays as it is.
-pub(crate) fn start(config: &Config, colours: bool) {
+/// Starts the log of this process; `sent` takes what is sent of it. A log that an embedding application has started stays
+/// as it is.
+pub(crate) fn start(config: &Config, sent: Option<Queue>, colours: bool) {
     // Directives were read before, so nothing is lost here.
     let filter = EnvFilter::builder().parse_lossy(&config.log_filter);
-    let log = fmt()
-        .with_env_filter(filter)
+    let lines = fmt::layer()
         .with_writer(io::stderr)
         // Otherwise a closed standard error ends the process: the complaint about it is an `eprintln!`.
         .log_internal_errors(false);
-    let started = match config.log_format {
-        LogFormat::Text => log.with_ansi(colours).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    let lines = match config.log_format {
+        LogFormat::Text => lines.with_ansi(colours).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    if started.is_err() {
+    if registry().with(filter).with(lines).with(sent.map(Own::new)).try_init().is_err() {
         tracing::debug!("a log is already there; it stays as it is");
     }
 }

@@ -1,13 +1,14 @@
 //! Pushing by OTLP: messages to a collector, by gRPC or HTTP, again and again.
 //!
 //! Rooms: `export` says what a signal is to a collector; `client` sends one request of any signal, with tries again
-//! within a time limit, by `grpc` or `http` with `tls`; `failure` sorts what can go wrong and says it in words;
+//! within a time limit, by `grpc` or `http` with `tls`; `attribute` spells attributes; `failure` sorts what can go wrong and says it in words;
 //! `push` takes the newest view at each interval and sends it; `told` keeps the log short; `resource` says for whom.
 //!
 //! Nothing is queued: one request is in flight at most, and what a collector missed is not kept, for the next push
 //! holds newer values of the same counters. Nothing here is waited for by a poll or a scrape. No header's value and no
 //! message of a collector that repeats one gets out of here.
 
+mod attribute;
 mod client;
 mod export;
 mod failure;
@@ -18,7 +19,9 @@ mod resource;
 mod tls;
 mod told;
 
+pub(crate) use attribute::{attribute, number, text};
 pub(crate) use client::Client;
+pub(crate) use export::Accepted;
 pub(crate) use failure::SendError;
 pub(crate) use push::Push;
 pub(crate) use resource::resource;

@@ -29,6 +29,7 @@ pub(crate) struct Telemetry {
     state_write_failures: IntCounterVec,
     otlp_exports: IntCounterVec,
     otlp_rejected: IntCounterVec,
+    otlp_dropped: IntCounterVec,
     traces: IntCounterVec,
     exemplars: Exemplars,
     /// When all of them were 0.
@@ -46,6 +47,7 @@ pub(crate) struct Names {
     pub(crate) state_write_failures: String,
     pub(crate) otlp_exports: String,
     pub(crate) otlp_rejected: String,
+    pub(crate) otlp_dropped: String,
     pub(crate) traces: String,
 }
 
@@ -63,6 +65,7 @@ impl Telemetry {
             state_write_failures,
             otlp_exports,
             otlp_rejected,
+            otlp_dropped,
             traces,
         } = names;
         // The help shown to people is the catalogue's; the crate only demands that there is one.
@@ -79,6 +82,7 @@ impl Telemetry {
             state_write_failures: IntCounterVec::new(Opts::new(state_write_failures, help), &["store"])?,
             otlp_exports: IntCounterVec::new(Opts::new(otlp_exports, help), &["signal", "outcome"])?,
             otlp_rejected: IntCounterVec::new(Opts::new(otlp_rejected, help), &["signal"])?,
+            otlp_dropped: IntCounterVec::new(Opts::new(otlp_dropped, help), &["signal"])?,
             traces: IntCounterVec::new(Opts::new(traces, help), &["store", "outcome"])?,
             exemplars: Exemplars::default(),
             began: SystemTime::now(),
@@ -91,6 +95,7 @@ impl Telemetry {
         this.registry.register(Box::new(this.state_write_failures.clone()))?;
         this.registry.register(Box::new(this.otlp_exports.clone()))?;
         this.registry.register(Box::new(this.otlp_rejected.clone()))?;
+        this.registry.register(Box::new(this.otlp_dropped.clone()))?;
         this.registry.register(Box::new(this.traces.clone()))?;
         #[cfg(target_os = "linux")]
         this.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
@@ -147,6 +152,16 @@ impl Telemetry {
     pub(crate) fn exported(&self, signal: Signal, outcome: ExportOutcome, rejected: u64) {
         self.otlp_exports.with_label_values(&[signal.as_str(), outcome.as_str()]).inc();
         self.otlp_rejected.with_label_values(&[signal.as_str()]).inc_by(rejected);
+    }
+
+    /// Makes the counter of what was not kept for the collector exist at zero.
+    pub(crate) fn announce_dropped(&self, signal: Signal) {
+        self.otlp_dropped.with_label_values(&[signal.as_str()]);
+    }
+
+    /// So many items found no place among those that wait for the collector.
+    pub(crate) fn dropped(&self, signal: Signal, items: u64) {
+        self.otlp_dropped.with_label_values(&[signal.as_str()]).inc_by(items);
     }
 
     /// Makes the counters of a store's traces exist at zero.

@@ -1,17 +1,20 @@
 //! Finished executions as traces: what their histories tell, as spans, without touching the application.
 //!
+//! Of those that failed, log records can be sent along, or alone: they come from the same history, and keep the same promise.
+//!
 //! A lane of its own with a connection and a position of its own: neither polls nor scrapes wait for a collector, and a
 //! collector that is down for a day costs no memory, for the history is the queue. The position moves after the
 //! collector has taken what was before it; so every trace is delivered at least once, with the same ids each time.
 //!
 //! Rooms: `finished` finds the executions that ended, and `past` what they did; `span` makes the spans of one of them
 //! (pure), with `payload` where those are wanted; `sample` says which traces are kept; `batch` makes requests of bounded
-//! size and `made` all of this from pasts; `lane` reads, sends and moves on. Nothing here counts what the metrics tell of a store.
+//! size and `made` all of this from pasts; `failures` says what people should be told at once; `lane` reads, sends and moves on. Nothing here counts what the metrics tell of a store.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 
 mod batch;
+mod failures;
 mod finished;
 mod lane;
 mod made;
@@ -20,7 +23,7 @@ mod payload;
 mod sample;
 mod span;
 
-pub(crate) use lane::{Lane, Settings};
+pub(crate) use lane::{Collectors, Lane, Settings};
 pub(crate) use sample::Sampling;
 
 use crate::source::Chunk;

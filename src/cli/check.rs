@@ -22,6 +22,9 @@ struct Report<'a> {
     /// Absent where no traces are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     otlp_traces: Option<PushReport<'a>>,
+    /// Absent where no logs are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otlp_logs: Option<PushReport<'a>>,
 }
 
 /// Where a signal is pushed to.
@@ -113,6 +116,7 @@ pub(super) fn check(
         stores: readings.iter().map(StoreReport::new).collect(),
         otlp: of(Signal::Metrics),
         otlp_traces: of(Signal::Traces),
+        otlp_logs: of(Signal::Logs),
     };
     let failed = report.stores.iter().filter(|store| !store.ok).count();
     let text = match output {
@@ -135,7 +139,7 @@ pub(super) fn check(
 impl<'a> Report<'a> {
     /// The collectors.
     fn pushed(&self) -> impl Iterator<Item = &PushReport<'a>> {
-        self.otlp.iter().chain(&self.otlp_traces)
+        self.otlp.iter().chain(&self.otlp_traces).chain(&self.otlp_logs)
     }
 }
 

@@ -78,7 +78,9 @@ pub(super) struct Pushing {
 pub(super) fn collectors(settings: &Settings) -> Result<Vec<Pushing>, Error> {
     let metrics = settings.otlp.metrics().map(|endpoint| (Signal::Metrics, &settings.otlp, endpoint));
     let traces = settings.traces_collector().map(|(otlp, endpoint)| (Signal::Traces, otlp, endpoint));
-    metrics.into_iter().chain(traces).map(|(signal, otlp, endpoint)| probe(signal, otlp, &endpoint)).collect()
+    let logs = settings.logs_collector().map(|(otlp, endpoint)| (Signal::Logs, otlp, endpoint));
+    let all = metrics.into_iter().chain(traces).chain(logs);
+    all.map(|(signal, otlp, endpoint)| probe(signal, otlp, &endpoint)).collect()
 }
 
 fn probe(signal: Signal, otlp: &Otlp, endpoint: &Endpoint) -> Result<Pushing, Error> {

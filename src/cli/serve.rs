@@ -7,25 +7,26 @@ use tokio::sync::oneshot;
 use super::Error;
 use crate::app::Exporter;
 use crate::config::{Config, format_duration};
+use crate::logs::Queue;
 
 /// Few and fixed: the exporter shares its machine with the application it watches, and its work is one poll a
 /// store and a scrape now and then.
 const WORKER_THREADS: usize = 2;
 
 /// Runs the exporter.
-pub(super) fn serve(config: Config) -> Result<(), Error> {
+pub(super) fn serve(config: Config, log: Queue) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .enable_all()
         .build()
         .map_err(Error::System)?;
-    let outcome = runtime.block_on(run(config));
+    let outcome = runtime.block_on(run(config, log));
     // A read that hangs in the file system does not hold up the end.
     runtime.shutdown_background();
     outcome
 }
 
-async fn run(config: Config) -> Result<(), Error> {
+async fn run(config: Config, log: Queue) -> Result<(), Error> {
     // Before anything else: a signal during the start stops gracefully too.
     let mut signals = Signals::listen().map_err(Error::System)?;
     let Config { stores, settings, log_filter: _, log_format: _ } = config;
@@ -41,7 +42,14 @@ async fn run(config: Config) -> Result<(), Error> {
         format!("traces of executions that end are sent to {endpoint} ({})", otlp.protocol.as_str())
     });
 
-    let mut builder = Exporter::builder().sidecar().settings(settings);
+    let logs = settings.logs_collector().map(|(otlp, endpoint)| {
+        format!(
+            "this log and records of what failed or is stuck are sent to {endpoint} ({})",
+            otlp.protocol.as_str()
+        )
+    });
+
+    let mut builder = Exporter::builder().sidecar().log(log).settings(settings);
     for store in &stores {
         builder = builder.spec(store);
     }
@@ -55,7 +63,7 @@ async fn run(config: Config) -> Result<(), Error> {
         "listening on {}",
         urls.join(" and ")
     );
-    for line in push.iter().chain(&traces) {
+    for line in push.iter().chain(&traces).chain(&logs) {
         tracing::info!("{line}");
     }
 

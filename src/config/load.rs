@@ -63,22 +63,28 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
     }
 
     // Checked whole, used as far as nobody stronger says where to push.
-    let [mut standard, mut of_traces] = [Of::Metrics, Of::Traces].map(|of| {
+    let [mut standard, of_traces, of_logs] = [Of::Metrics, Of::Traces, Of::Logs].map(|of| {
         let mut found = Vec::new();
-        let standard = otel::read(environment, of, &mut found);
+        let mut standard = otel::read(environment, of, &mut found);
         check(&standard.given, |key| standard.origin(key), resolve, &mut found);
         // What is wrong for all signals is told once.
         found.retain(|mistake| !mistakes.contains(mistake));
         mistakes.extend(found);
+        standard.yield_to(&layers);
         standard
     });
-    standard.yield_to(&layers);
-    of_traces.yield_to(&layers);
-    for key in ["otlp.traces.enabled", "otlp.traces.endpoint"] {
-        standard.given.extend(of_traces.given.get_key_value(key).map(|(key, texts)| (*key, texts.clone())));
+    for (of, keys) in [
+        (&of_traces, ["otlp.traces.enabled", "otlp.traces.endpoint"]),
+        (&of_logs, ["otlp.logs.enabled", "otlp.logs.endpoint"]),
+    ] {
+        let own = keys.iter().filter_map(|key| of.given.get_key_value(key));
+        standard.given.extend(own.map(|(key, texts)| (*key, texts.clone())));
     }
-    let mut layers_of_traces = layers.clone();
-    layers_of_traces.push(of_traces.given);
+    let [layers_of_traces, layers_of_logs] = [of_traces, of_logs].map(|of| {
+        let mut layers = layers.clone();
+        layers.push(of.given);
+        layers
+    });
     layers.push(standard.given);
 
     // An empty list is no list, so that it cannot silently hide one of a lower layer.
@@ -97,11 +103,16 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
     for (key, texts) in layers.iter().rev().flatten() {
         config.set(key, texts, resolve);
     }
-    let mut of_traces = Config::default();
-    for (key, texts) in layers_of_traces.iter().rev().flatten().filter(|(_, texts)| !texts.is_empty()) {
-        of_traces.set(key, texts, resolve);
-    }
-    config.settings.traces.otlp = Some(of_traces.settings.otlp).filter(|otlp| *otlp != config.settings.otlp);
+    let of_signal = |layers: &[Given]| {
+        let mut of_signal = Config::default();
+        for (key, texts) in layers.iter().rev().flatten().filter(|(_, texts)| !texts.is_empty()) {
+            of_signal.set(key, texts, resolve);
+        }
+        Some(of_signal.settings.otlp).filter(|otlp| *otlp != config.settings.otlp)
+    };
+    let (traces, logs) = (of_signal(&layers_of_traces), of_signal(&layers_of_logs));
+    config.settings.traces.otlp = traces;
+    config.settings.logs.otlp = logs;
     match config.settings.check_together() {
         Some(SettingsError { key, problem }) => {
             Err(vec![Mistake::new(Origin::Flag(key.to_owned()), problem)])

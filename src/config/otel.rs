@@ -31,6 +31,8 @@ const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const METRICS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const TRACES_EXPORTER: &str = "OTEL_TRACES_EXPORTER";
+const LOGS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT";
+const LOGS_EXPORTER: &str = "OTEL_LOGS_EXPORTER";
 const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
 const EXPORTER: &str = "OTEL_METRICS_EXPORTER";
 const DISABLED: &str = "OTEL_SDK_DISABLED";
@@ -44,6 +46,7 @@ const DEFAULT_ENDPOINT_GRPC: &str = "http://localhost:4317";
 pub(super) enum Of {
     Metrics,
     Traces,
+    Logs,
 }
 
 impl Of {
@@ -51,6 +54,16 @@ impl Of {
         match self {
             Self::Metrics => "METRICS",
             Self::Traces => "TRACES",
+            Self::Logs => "LOGS",
+        }
+    }
+
+    /// What switches on a signal that is off unless it is asked for by name.
+    fn switch(self) -> Option<&'static str> {
+        match self {
+            Self::Metrics => None,
+            Self::Traces => Some("otlp.traces.enabled"),
+            Self::Logs => Some("otlp.logs.enabled"),
         }
     }
 }
@@ -92,7 +105,7 @@ impl Otel {
 
     /// An address that this exporter was told by name holds for metrics, too.
     pub(super) fn yield_to(&mut self, stronger: &[Given]) {
-        let keys = ["otlp.endpoint", "otlp.metrics.endpoint", "otlp.traces.endpoint"];
+        let keys = ["otlp.endpoint", "otlp.metrics.endpoint", "otlp.traces.endpoint", "otlp.logs.endpoint"];
         if stronger.iter().any(|given| keys.iter().any(|key| given.contains_key(key))) {
             self.given.retain(|key, _| !keys.contains(key));
         }
@@ -142,11 +155,12 @@ impl Reader<'_> {
         let (exporter, own, key) = match of {
             Of::Metrics => (EXPORTER, METRICS_ENDPOINT, "otlp.metrics.endpoint"),
             Of::Traces => (TRACES_EXPORTER, TRACES_ENDPOINT, "otlp.traces.endpoint"),
+            Of::Logs => (LOGS_EXPORTER, LOGS_ENDPOINT, "otlp.logs.endpoint"),
         };
         let exporters = self.text(exporter);
         let named: Vec<&str> =
             exporters.iter().flat_map(|(_, text)| text.split(',')).map(str::trim).collect();
-        // Traces are off unless they are asked for: whatever else is named there is for others.
+        // Other signals are off unless they are asked for: whatever else is named there is for others.
         let known = |name: &&str| ["otlp", "none", "prometheus", "console", "logging"].contains(name);
         if of == Of::Metrics && !named.iter().all(known) {
             self.mistake(exporter, "knows otlp and none; prometheus, console and logging mean nothing here");
@@ -157,8 +171,8 @@ impl Reader<'_> {
         }
         let endpoint = self.text(ENDPOINT);
         let own_endpoint = self.text(own);
-        if wanted && of == Of::Traces {
-            self.give("otlp.traces.enabled", Some((exporter.to_owned(), "true".to_owned())));
+        if let Some(switch) = of.switch().filter(|_| wanted) {
+            self.give(switch, Some((exporter.to_owned(), "true".to_owned())));
         }
         if wanted && endpoint.is_none() && own_endpoint.is_none() {
             let grpc = self
@@ -254,6 +268,16 @@ mod tests {
         assert_eq!(mistakes.len(), 3, "{mistakes:?}");
         assert!(mistakes[0].starts_with("environment OTEL_EXPORTER_OTLP_TIMEOUT: must be a whole number"));
         assert!(mistakes[2].starts_with("environment OTEL_METRICS_EXPORTER: knows otlp and none"));
+    }
+
+    #[test]
+    fn logs_are_asked_for_by_name_as_traces_are() {
+        let variables = [("OTEL_LOGS_EXPORTER", "otlp"), ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "a=1")];
+        let environment =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        let given = |of| read(&environment, of, &mut Vec::new()).given.into_keys().collect::<Vec<_>>();
+        assert_eq!(given(Of::Logs), ["otlp.endpoint", "otlp.headers", "otlp.logs.enabled"]);
+        assert!(given(Of::Traces).is_empty() && given(Of::Metrics).is_empty());
     }
 
     #[test]

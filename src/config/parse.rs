@@ -90,6 +90,8 @@ impl Config {
             "otlp.traces.keep-slower-than" => {
                 one(&mut settings.traces.keep_slower_than, duration::parse(last).map(Some))
             }
+            "otlp.logs.enabled" => one(&mut settings.logs.enabled, yes_or_no(last)),
+            "otlp.logs.endpoint" => one(&mut settings.logs.endpoint, otlp::endpoint(last, true)),
             "log.level" => one(log_filter, filter(last)),
             "log.format" => one(log_format, format(last)),
             // Read before everything else, by whoever opens the file.

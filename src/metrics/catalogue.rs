@@ -242,7 +242,9 @@ catalogue! {
     OTLP_EXPORTS = Counter "duroxide.exporter.otlp.exports" Unit::Count("request"), ["signal", "outcome"],
         "Requests to the OTLP collector by how they ended, tries again included in one: success, partial (it left some out, see duroxide_exporter_otlp_rejected_items_total), refused (another try would not help), unavailable, timeout. Absent unless something is pushed.";
     OTLP_REJECTED = Counter "duroxide.exporter.otlp.rejected_items" Unit::Count("item"), ["signal"],
-        "Data points and spans that the OTLP collector did not take, of requests that it took or that no other try would help. Absent unless something is pushed.";
+        "Data points, spans and log records that the OTLP collector did not take, of requests that it took or that no other try would help. Absent unless something is pushed.";
+    OTLP_DROPPED = Counter "duroxide.exporter.otlp.dropped_items" Unit::Count("item"), ["signal"],
+        "Log records of the exporter itself that found no place among those that wait for the OTLP collector, because it did not take earlier ones in time. Absent unless logs are sent.";
     TRACES = Counter "duroxide.exporter.traces" Unit::Count("trace"), ["store", "outcome"],
         "Finished executions by what became of their traces: exported (the OTLP collector took it), unsampled (not among those that are kept), missing (the history was deleted before it was read), refused (the collector took it for malformed; another try would not help). Absent unless traces are sent.";
     BUILD_INFO = Gauge "duroxide.exporter.build_info" Unit::None, ["version"],

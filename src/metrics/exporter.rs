@@ -8,16 +8,16 @@ use prometheus::proto::{self, MetricType};
 use super::catalogue::{
     ACTIVITIES_SCHEDULED, ACTIVITY_QUEUE_MESSAGES, ACTIVITY_QUEUE_OLDEST_READY_AGE, BUILD_INFO,
     CHILDREN_SCHEDULED, EXECUTION_DURATION, EXECUTIONS_RUNNING, EXECUTIONS_STARTED, INSTANCES,
-    INSTANCES_WAITING, OTLP_EXPORTS, OTLP_REJECTED, POLL_DURATION, POLL_FAILURES, POLLS, PROCESS_CPU,
-    PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY, PROCESS_START_TIME, PROCESS_THREADS,
-    PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED, STATE_WRITE_FAILURES, TRACES,
+    INSTANCES_WAITING, OTLP_DROPPED, OTLP_EXPORTS, OTLP_REJECTED, POLL_DURATION, POLL_FAILURES, POLLS,
+    PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY, PROCESS_START_TIME,
+    PROCESS_THREADS, PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED, STATE_WRITE_FAILURES, TRACES,
 };
 use super::{Builder, Family, Kind, Metric, Sample, Value};
 use crate::observe::{CappedFamilies, View};
 use crate::telemetry::{Names, Telemetry};
 
 /// Metrics whose values are kept in the registry of `telemetry`.
-const GATHERED: [&Metric; 14] = [
+const GATHERED: [&Metric; 15] = [
     &POLL_DURATION,
     &POLLS,
     &POLL_FAILURES,
@@ -25,6 +25,7 @@ const GATHERED: [&Metric; 14] = [
     &STATE_WRITE_FAILURES,
     &OTLP_EXPORTS,
     &OTLP_REJECTED,
+    &OTLP_DROPPED,
     &TRACES,
     &PROCESS_OPEN_FDS,
     &PROCESS_MAX_FDS,
@@ -44,6 +45,7 @@ pub(crate) fn telemetry_names() -> Names {
         state_write_failures: STATE_WRITE_FAILURES.prometheus_name(),
         otlp_exports: OTLP_EXPORTS.prometheus_name(),
         otlp_rejected: OTLP_REJECTED.prometheus_name(),
+        otlp_dropped: OTLP_DROPPED.prometheus_name(),
         traces: TRACES.prometheus_name(),
     }
 }

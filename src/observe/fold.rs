@@ -74,7 +74,7 @@ impl Folder {
     }
 
     fn running(&mut self, survey: &Survey, now: Instant, dropped: &mut Dropped) -> Running {
-        let Survey { orchestrations, runtime_versions } = survey;
+        let Survey { orchestrations, runtime_versions, stuck } = survey;
         let seen = orchestrations.iter().map(|(name, waits)| (Arc::clone(name), *waits));
         let merge = |sum: &mut Waits, waits: Waits| {
             for (sum, n) in sum.reasons.iter_mut().zip(waits.reasons) {
@@ -89,7 +89,7 @@ impl Folder {
         let by_version =
             self.runtime_versions.fold(now, versions, &OTHER.into(), |sum: &mut u64, n| *sum += n, |n| *n);
         dropped.runtime_versions = by_version.dropped;
-        Running { orchestrations: folded.entries, runtime_versions: by_version.entries }
+        Running { orchestrations: folded.entries, runtime_versions: by_version.entries, stuck: stuck.clone() }
     }
 
     fn activities(

@@ -10,15 +10,16 @@ mod instances;
 mod running;
 mod totals;
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+use foldhash::HashSet;
 
 pub(crate) use follow::{Follower, State};
 pub(crate) use histogram::{Bounds, DURATION_MS, EVENTS, Histogram, LATENESS_MS, ROUNDTRIP_MS};
-pub(crate) use running::{Survey, Waits};
+pub(crate) use running::{Stuck, Survey, Waits};
 pub(crate) use totals::{ActivityTotals, ChildTotals, Ended, ExecutionTotals, Totals};
 
-use crate::history::Brief;
+use crate::history::{Brief, DecodeError};
 use crate::source::{Batch, Census, Chunk, ExecutionKey, InstanceCensus, Position, Start};
 use fold::{Fold, Purpose};
 use instances::Instances;
@@ -76,14 +77,20 @@ impl<'a> Decoded<'a> {
         let mut decoded = Self { events: Vec::with_capacity(texts), undecodable: 0 };
         for chunk in chunks {
             decoded.undecodable += chunk.unreadable();
-            for text in chunk.texts() {
-                match Brief::decode(text) {
-                    Ok(event) => decoded.events.push(event),
-                    Err(_) => decoded.undecodable += 1,
-                }
+            // One look at all of them whether they are UTF-8 is cheaper than one at each string in them.
+            match chunk.utf8_texts() {
+                Some(texts) => texts.map(Brief::decode_text).for_each(|event| decoded.push(event)),
+                None => chunk.texts().map(Brief::decode).for_each(|event| decoded.push(event)),
             }
         }
         decoded
+    }
+
+    fn push(&mut self, event: Result<Brief<'a>, DecodeError>) {
+        match event {
+            Ok(event) => self.events.push(event),
+            Err(_) => self.undecodable += 1,
+        }
     }
 }
 
@@ -105,7 +112,7 @@ impl Tracker {
             start,
             instances: Instances::default(),
             unknown: Vec::new(),
-            blank: HashSet::new(),
+            blank: HashSet::default(),
             backlog: 0,
             checked: None,
             check_after: RECOUNT,
@@ -149,8 +156,8 @@ impl Tracker {
 
     /// Executions of which events were read, but not what they did before.
     pub(crate) fn strays(&self, decoded: &Decoded<'_>) -> Option<Vec<ExecutionKey>> {
-        let mut begun: HashSet<(&str, u64)> = HashSet::new();
-        let mut strays: HashSet<ExecutionKey> = HashSet::new();
+        let mut begun: HashSet<(&str, u64)> = HashSet::default();
+        let mut strays: HashSet<ExecutionKey> = HashSet::default();
         let mut last: Option<(&str, u64)> = None;
         for event in &decoded.events {
             let key = (&*event.instance_id, event.execution_id);

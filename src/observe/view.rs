@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use super::history::HistoryView;
-pub(crate) use super::history::Waits;
+pub(crate) use super::history::{Stuck, Waits};
 use crate::labels::FailureReason;
 use crate::source::{ActivityBacklog, Census, InstanceCount};
 use crate::telemetry::Telemetry;
@@ -64,6 +64,8 @@ pub(crate) struct Running {
     pub(crate) orchestrations: Vec<(Arc<str>, Waits)>,
     /// Running executions by the framework's version that they are pinned to.
     pub(crate) runtime_versions: Vec<(Arc<str>, u64)>,
+    /// Executions that nothing will wake, the oldest first; of very many, not all.
+    pub(crate) stuck: Vec<Stuck>,
 }
 
 impl StoreView {

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use hyper::body::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
@@ -94,6 +95,7 @@ impl Client {
         let accepted = match signal {
             Signal::Metrics => self.send(ExportMetricsServiceRequest::default()).await,
             Signal::Traces => self.send(ExportTraceServiceRequest::default()).await,
+            Signal::Logs => self.send(ExportLogsServiceRequest::default()).await,
         };
         accepted.map(|_| ())
     }

@@ -1,6 +1,7 @@
 //! What a signal is to a collector: its request, its service, and what its answer says.
 
 use http::uri::PathAndQuery;
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
@@ -54,6 +55,21 @@ impl Export for ExportTraceServiceRequest {
     fn accepted(answer: Self::Answer) -> Accepted {
         answer.partial_success.map_or_else(Accepted::default, |partial| Accepted {
             rejected: u64::try_from(partial.rejected_spans).unwrap_or(0),
+            message: partial.error_message,
+        })
+    }
+}
+
+impl Export for ExportLogsServiceRequest {
+    type Answer = ExportLogsServiceResponse;
+
+    fn method() -> PathAndQuery {
+        PathAndQuery::from_static("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+    }
+
+    fn accepted(answer: Self::Answer) -> Accepted {
+        answer.partial_success.map_or_else(Accepted::default, |partial| Accepted {
+            rejected: u64::try_from(partial.rejected_log_records).unwrap_or(0),
             message: partial.error_message,
         })
     }

@@ -4,15 +4,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
 
 use super::finished::Finished;
-use super::made::{Example, Made};
+use super::made::{Example, Made, Wanted};
 use super::past::{Past, Reader};
 use super::sample::Sampling;
 use crate::labels::{ExportOutcome, FailureReason, Signal, TraceOutcome};
-use crate::otlp::{Client, SendError, Told};
+use crate::logs;
+use crate::otlp::{Accepted, Client, SendError, Told};
 use crate::source::{self, Batch, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
 use crate::state::{self, StateFile};
 use crate::telemetry::Telemetry;
@@ -54,11 +56,17 @@ impl state::Kept for Kept {
     }
 }
 
-/// Sends the traces of one store.
+/// Who takes what; nobody, what is not wanted.
+pub(crate) struct Collectors {
+    pub(crate) traces: Option<Client>,
+    pub(crate) logs: Option<Client>,
+}
+
+/// Sends the traces of one store, or what people should know of them, or both.
 pub(crate) struct Lane {
     store: Arc<str>,
     source: Box<dyn Source>,
-    client: Client,
+    collectors: Collectors,
     settings: Arc<Settings>,
     telemetry: Arc<Telemetry>,
     file: Option<Arc<StateFile<Kept>>>,
@@ -68,7 +76,8 @@ pub(crate) struct Lane {
     identity: Option<String>,
     /// `identity` is that of the store that is read.
     recognised: bool,
-    told: Told,
+    told_traces: Told,
+    told_logs: Told,
     /// The last failure to read the store, which is not told twice.
     unread: Option<String>,
 }
@@ -87,25 +96,27 @@ enum Step {
 #[derive(Debug)]
 enum Failure {
     Store(SourceError),
-    Collector(SendError),
+    Collector(Signal, SendError),
 }
 
 impl Lane {
     pub(crate) fn new(
         store: Arc<str>,
         source: Box<dyn Source>,
-        client: Client,
+        collectors: Collectors,
         settings: Settings,
         telemetry: Arc<Telemetry>,
         file: Option<StateFile<Kept>>,
     ) -> Self {
-        telemetry.announce_signal(Signal::Traces);
-        telemetry.announce_traces(&store);
+        if collectors.traces.is_some() {
+            telemetry.announce_signal(Signal::Traces);
+            telemetry.announce_traces(&store);
+        }
         let start = if settings.backfill { Start::Beginning } else { Start::Now };
         let mut lane = Self {
             store,
             source,
-            client,
+            collectors,
             settings: Arc::new(settings),
             telemetry,
             file: file.map(Arc::new),
@@ -113,7 +124,8 @@ impl Lane {
             claimed: None,
             identity: None,
             recognised: false,
-            told: Told::new(Signal::Traces),
+            told_traces: Told::new(Signal::Traces),
+            told_logs: Told::new(Signal::Logs),
             unread: None,
         };
         lane.load();
@@ -206,8 +218,8 @@ impl Lane {
                 }
                 None
             }
-            Failure::Collector(error) => {
-                self.told.failed(error, Instant::now());
+            Failure::Collector(signal, error) => {
+                self.told(*signal).failed(error, Instant::now());
                 error.wait
             }
         }
@@ -240,6 +252,19 @@ impl Lane {
             counts.missing += some.len().saturating_sub(pasts.len()) as u64;
             self.deliver(pasts, &mut counts).await?;
         }
+        self.count(counts);
+        let moved = self.start != Start::After(position.clone());
+        self.start = Start::After(position);
+        if moved {
+            self.save().await;
+        }
+        Ok(if backlog > 0 { Step::More } else { Step::End })
+    }
+
+    fn count(&self, counts: Counts) {
+        if self.collectors.traces.is_none() {
+            return;
+        }
         for (outcome, executions) in [
             (TraceOutcome::Exported, counts.exported),
             (TraceOutcome::Unsampled, counts.unsampled),
@@ -251,12 +276,6 @@ impl Lane {
         for (orchestration, outcome, exemplar) in counts.examples {
             self.telemetry.exemplars().add(&self.store, &orchestration, outcome, exemplar);
         }
-        let moved = self.start != Start::After(position.clone());
-        self.start = Start::After(position);
-        if moved {
-            self.save().await;
-        }
-        Ok(if backlog > 0 { Step::More } else { Step::End })
     }
 
     /// Whether this is the store that the state file is of.
@@ -290,47 +309,77 @@ impl Lane {
         Ok(reader.finish())
     }
 
-    /// Sends the traces of some executions.
+    /// Sends the traces of some executions, and what people should know of them.
     async fn deliver(&mut self, pasts: Vec<Past>, counts: &mut Counts) -> Result<(), Failure> {
         let (settings, store) = (Arc::clone(&self.settings), Arc::clone(&self.store));
-        let made = aside(move || Made::of(pasts, &settings, &store)).await?;
-        let Made { requests, mut exported, unsampled } = made;
+        let wanted =
+            Wanted { traces: self.collectors.traces.is_some(), logs: self.collectors.logs.is_some() };
+        let made = aside(move || Made::of(pasts, wanted, &settings, &store)).await?;
+        let Made { requests, mut exported, unsampled, failures } = made;
         for request in requests {
-            let refused = self.send(request).await.map_err(Failure::Collector)?;
+            let refused = self.send(request).await?;
             exported.retain(|(_, _, exemplar)| !refused.contains(&exemplar.trace_id));
             counts.refused += refused.len() as u64;
         }
         counts.exported += exported.len() as u64;
         counts.unsampled += unsampled;
         counts.examples.extend(exported);
+        let records = failures.into_iter().map(|record| (env!("CARGO_PKG_NAME"), record));
+        for request in logs::requests(records, &self.settings.resource) {
+            self.send_logs(request).await?;
+        }
         Ok(())
     }
 
     /// Sends a request. One that no collector would take is counted and left, for all behind it would wait for ever: the
     /// traces of which it held the roots.
-    async fn send(&mut self, request: ExportTraceServiceRequest) -> Result<HashSet<[u8; 16]>, SendError> {
+    async fn send(&mut self, request: ExportTraceServiceRequest) -> Result<HashSet<[u8; 16]>, Failure> {
+        let Some(client) = &self.collectors.traces else { return Ok(HashSet::new()) };
         let scopes = request.resource_spans.iter().flat_map(|of| &of.scope_spans);
         let spans = scopes.clone().map(|of| of.spans.len()).sum::<usize>() as u64;
         let roots = scopes.flat_map(|of| &of.spans).filter(|span| span.parent_span_id.is_empty());
         let traces = roots.filter_map(|root| root.trace_id.as_slice().try_into().ok()).collect();
-        match self.client.send(request).await {
+        let answer = client.send(request).await;
+        Ok(if self.taken(Signal::Traces, answer, spans)? { HashSet::new() } else { traces })
+    }
+
+    /// Sends records, likewise.
+    async fn send_logs(&mut self, request: ExportLogsServiceRequest) -> Result<(), Failure> {
+        let Some(client) = &self.collectors.logs else { return Ok(()) };
+        let records = logs::count(&request);
+        let answer = client.send(request).await;
+        self.taken(Signal::Logs, answer, records).map(|_| ())
+    }
+
+    /// Whether a request with so many items was taken, or is to be left because it never will be.
+    fn taken(
+        &mut self,
+        signal: Signal,
+        answer: Result<Accepted, SendError>,
+        items: u64,
+    ) -> Result<bool, Failure> {
+        match answer {
             Ok(accepted) => {
                 let all = accepted.rejected == 0;
                 let outcome = if all { ExportOutcome::Success } else { ExportOutcome::Partial };
-                self.telemetry.exported(Signal::Traces, outcome, accepted.rejected);
-                self.told.accepted(&accepted, Instant::now());
-                Ok(HashSet::new())
+                self.telemetry.exported(signal, outcome, accepted.rejected);
+                self.told(signal).accepted(&accepted, Instant::now());
+                Ok(true)
             }
             Err(error) if error.malformed => {
-                self.telemetry.exported(Signal::Traces, error.outcome, spans);
-                self.told.failed(&error, Instant::now());
-                Ok(traces)
+                self.telemetry.exported(signal, error.outcome, items);
+                self.told(signal).failed(&error, Instant::now());
+                Ok(false)
             }
             Err(error) => {
-                self.telemetry.exported(Signal::Traces, error.outcome, 0);
-                Err(error)
+                self.telemetry.exported(signal, error.outcome, 0);
+                Err(Failure::Collector(signal, error))
             }
         }
+    }
+
+    fn told(&mut self, signal: Signal) -> &mut Told {
+        if signal == Signal::Logs { &mut self.told_logs } else { &mut self.told_traces }
     }
 
     async fn save(&mut self) {

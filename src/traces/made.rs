@@ -4,30 +4,42 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
 use super::batch::Requests;
+use super::failures::failures;
 use super::lane::Settings;
 use super::past::Past;
-use super::span::{spans, text};
+use super::span::spans;
 use crate::labels::name::shorten;
 use crate::labels::{ExecutionOutcome, ExecutionStatus};
 use crate::management::{Timeline, Timestamp};
+use crate::otlp::text;
 use crate::telemetry::Exemplar;
 
 /// An execution as an example of how long its like take, with the name of its orchestration as metrics have it.
 pub(super) type Example = (Arc<str>, ExecutionOutcome, Exemplar);
 
-/// The traces of some executions.
+/// What is to be made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) traces: bool,
+    pub(super) logs: bool,
+}
+
+/// The traces of some executions, and what of them people should be told at once.
 #[derive(Debug, Default)]
 pub(super) struct Made {
     pub(super) requests: Vec<ExportTraceServiceRequest>,
     /// Those that are in the requests.
     pub(super) exported: Vec<Example>,
     pub(super) unsampled: u64,
+    /// Also of those whose traces are not sent.
+    pub(super) failures: Vec<LogRecord>,
 }
 
 impl Made {
-    pub(super) fn of(pasts: Vec<Past>, settings: &Settings, store: &str) -> Self {
+    pub(super) fn of(pasts: Vec<Past>, wanted: Wanted, settings: &Settings, store: &str) -> Self {
         let Settings { ids, sampling, resource, .. } = settings;
         let mut resource: Vec<_> = resource.iter().map(|(key, value)| text(key, value)).collect();
         resource.push(text("duroxide.store", store));
@@ -35,6 +47,12 @@ impl Made {
         let mut made = Self::default();
         for past in pasts {
             let (timeline, payloads) = past.finish();
+            if wanted.logs {
+                made.failures.extend(failures(&timeline, &payloads, ids, store));
+            }
+            if !wanted.traces {
+                continue;
+            }
             let took = timeline.ended_at.zip(timeline.started_at);
             let took = took.map_or(Duration::ZERO, |(ended, began)| ended.since(began));
             let trace_id = ids.trace_id(&timeline.instance_id, timeline.execution_id);

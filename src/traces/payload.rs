@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 
-use super::span::text;
 use crate::history::Event;
+use crate::otlp::text;
 
 /// The most characters of a text that a span gets.
 const LONGEST: usize = 4_000;

@@ -7,13 +7,14 @@
 
 use std::collections::HashMap;
 
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::{Span, Status, status::StatusCode};
 
 use super::payload::Payloads;
 use crate::labels::{ExecutionStatus, FailureKind};
 use crate::management::{Timeline, TimelineEntry, TimelineKind, TimelineOutcome, Timestamp};
+use crate::otlp::{number, text};
 use crate::trace_id::TraceIds;
 
 /// The flags of W3C's trace context: this trace is recorded.
@@ -327,18 +328,6 @@ fn ended(outcome: TimelineOutcome) -> &'static str {
 
 fn error_type(failure: Option<FailureKind>) -> Option<KeyValue> {
     failure.map(|kind| text("error.type", kind.as_str()))
-}
-
-pub(super) fn text(key: &str, value: &str) -> KeyValue {
-    attribute(key, any_value::Value::StringValue(value.to_owned()))
-}
-
-fn number(key: &str, value: u64) -> KeyValue {
-    attribute(key, any_value::Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)))
-}
-
-fn attribute(key: &str, value: any_value::Value) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
 /// A damaged history may hold any number: times before 1970 and after 2554 are the nearest that can be said.

@@ -25,8 +25,19 @@ const RULES: &[Rule] = &[
     Rule { room: "state", may_use: &[] },
     Rule {
         room: "traces",
-        may_use: &["history", "labels", "management", "otlp", "source", "state", "telemetry", "trace_id"],
+        may_use: &[
+            "history",
+            "labels",
+            "logs",
+            "management",
+            "otlp",
+            "source",
+            "state",
+            "telemetry",
+            "trace_id",
+        ],
     },
+    Rule { room: "logs", may_use: &["labels", "observe", "otlp", "source", "telemetry", "trace_id"] },
     Rule { room: "output", may_use: &["metrics"] },
     Rule {
         room: "server",
@@ -38,6 +49,7 @@ const RULES: &[Rule] = &[
         room: "app",
         may_use: &[
             "config",
+            "logs",
             "management",
             "metrics",
             "observe",
@@ -53,9 +65,20 @@ const RULES: &[Rule] = &[
     },
     Rule {
         room: "cli",
-        may_use: &["app", "config", "history", "labels", "logging", "management", "otlp", "source", "store"],
+        may_use: &[
+            "app",
+            "config",
+            "history",
+            "labels",
+            "logging",
+            "logs",
+            "management",
+            "otlp",
+            "source",
+            "store",
+        ],
     },
-    Rule { room: "logging", may_use: &["config"] },
+    Rule { room: "logging", may_use: &["config", "logs", "otlp"] },
     Rule {
         room: "testing",
         may_use: &["metrics", "observe", "source", "state", "store", "telemetry", "trace_id", "traces"],
@@ -73,7 +96,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tonic", &["otlp"]),
     ("tonic_types", &["otlp"]),
     ("prost", &["otlp", "output", "traces"]),
-    ("opentelemetry_proto", &["otlp", "output", "traces"]),
+    ("opentelemetry_proto", &["logging", "logs", "otlp", "output", "traces"]),
     ("prometheus", &["telemetry", "metrics", "app", "output"]),
     ("clap", &["cli", "config"]),
     ("clap_complete", &["cli"]),
@@ -85,7 +108,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("opentelemetry", &["instrument"]),
     ("tracing_opentelemetry", &["instrument"]),
     ("sha2", &["trace_id"]),
-    ("tokio", &["app", "cli", "management", "observe", "otlp", "server", "source", "store", "traces"]),
+    (
+        "tokio",
+        &["app", "cli", "logs", "management", "observe", "otlp", "server", "source", "store", "traces"],
+    ),
     ("tracing_subscriber", &["logging"]),
     ("url", &["store"]),
 ];

@@ -1,12 +1,13 @@
 //! The executions that run, and why each waits.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::totals::{Orchestration, Place};
 use crate::history::{Brief, Facts, Opens, Wait};
 use crate::labels::WaitReason;
-use crate::source::Waiting;
+use crate::source::{ExecutionKey, Waiting};
 
 /// The current execution of a running instance.
 #[derive(Debug)]
@@ -54,6 +55,11 @@ impl Running {
         }
     }
 
+    fn stuck(&self, id: &str) -> Stuck {
+        let key = ExecutionKey { instance_id: id.into(), execution_id: self.execution_id };
+        Stuck { key, orchestration: self.orchestration.clone() }
+    }
+
     /// Something happened.
     pub(super) fn touch(&mut self) {
         self.suspect = false;
@@ -66,7 +72,19 @@ pub(crate) struct Survey {
     pub(crate) orchestrations: HashMap<Arc<str>, Waits>,
     /// Running executions by the framework's version that they are pinned to.
     pub(crate) runtime_versions: HashMap<Arc<str>, u64>,
+    /// Those that nothing will wake, the oldest first; of very many, not all.
+    pub(crate) stuck: Vec<Stuck>,
 }
+
+/// An execution that nothing will wake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stuck {
+    pub(crate) key: ExecutionKey,
+    pub(crate) orchestration: Orchestration,
+}
+
+/// So many are named. An outage that loses messages may leave thousands, all with the same story.
+const NAMED: usize = 100;
 
 /// The running instances of an orchestration.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +139,8 @@ pub(super) fn survey(running: &mut HashMap<Box<str>, Running>, waiting: Option<&
         }
     }
 
-    for running in running.values_mut() {
+    let mut named = Vec::new();
+    for (id, running) in running.iter_mut() {
         running.facts.event = running.opens.iter().any(|open| matches!(open.wait, Wait::Event(..)));
         let reason = running.facts.reason();
         // A message in flight between two tables is never lost: one transaction moves it. But what is read of a queue
@@ -137,6 +156,12 @@ pub(super) fn survey(running: &mut HashMap<Box<str>, Running>, waiting: Option<&
         if let Some(count) = waits.and_then(|waits| waits.reasons.get_mut(reason.index())) {
             *count += 1;
         }
+        if reason == WaitReason::Stuck {
+            named.push((running.started_ms, &**id, &*running));
+        }
     }
+    named.sort_unstable_by_key(|(started_ms, id, _)| (*started_ms, *id));
+    named.truncate(NAMED);
+    survey.stuck = named.iter().map(|(_, id, running)| running.stuck(id)).collect();
     survey
 }

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use opentelemetry_proto::tonic::common::v1::any_value;
 use crate::history::Event as Stored;
 
 /// The spans of events, each given by id, time, type, the event it answers, and fields.
