@@ -202,6 +202,22 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_that_is_on_needs_a_collector() {
+        for signal in ["traces", "logs"] {
+            let [on, own] = ["enabled", "endpoint"].map(|end| format!("otlp.{signal}.{end}"));
+            let file = format!("store = ['a=sqlite:/x']\n[otlp]\n{signal} = {{ enabled = true }}");
+            let mistakes = Case::new(&[], &[], &file).load().unwrap_err();
+            assert_eq!(
+                mistakes,
+                [format!("--{on}: needs a collector: give --otlp.endpoint or --{own}, too")]
+            );
+            let environment = [(format!("OTLP_{}_ENDPOINT", signal.to_uppercase()), "http://c/x")];
+            let environment = environment.each_ref().map(|(key, value)| (key.as_str(), *value));
+            assert!(Case::new(&[], &environment, &file).load().is_ok());
+        }
+    }
+
+    #[test]
     fn every_mistake_of_every_layer_in_one_run() {
         let file = "poll-interval = '1ms'\ntimeout = 3\nweb = 4\nconfig = { file = 'y' }\n\
                     [log]\nlevel = 'verbose'\nformat = true\n[stores]\na = 'b'";

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use opentelemetry_proto::tonic::common::v1::any_value;
 use crate::history::Event as Stored;
+use opentelemetry_proto::tonic::common::v1::any_value;
 
 /// The spans of events, each given by id, time, type, the event it answers, and fields.
 fn of(execution: u64, events: &[(u64, u64, &str, Option<u64>, Value)]) -> Vec<Span> {

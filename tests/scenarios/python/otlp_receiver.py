@@ -1,4 +1,4 @@
-"""An OTLP receiver for metrics and traces that the project did not write: the generated definitions of the Python package
+"""An OTLP receiver for metrics, traces and logs that the project did not write: the generated definitions of the Python package
 opentelemetry-proto behind grpcio or http.server. What it receives goes to standard output, one JSON object a line; the
 first line says where it listens. Each line on standard input says how requests are answered from then on:
 
@@ -24,6 +24,8 @@ from concurrent import futures
 
 import grpc
 from google.protobuf import any_pb2
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc as logs_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as service
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as service_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
@@ -149,23 +151,54 @@ def spans(request):
     }
 
 
-def partial(how, traced=False):
-    answer = traces.ExportTraceServiceResponse() if traced else service.ExportMetricsServiceResponse()
+def records(request):
+    """The request as its log records."""
+    if not request.resource_logs:
+        return {"records": []}
+    [resource] = request.resource_logs
+    return {
+        "resource": attributes(resource.resource.attributes),
+        "records": [{
+            "scope": scope.scope.name,
+            "event": each.event_name,
+            "time": each.time_unix_nano,
+            "observed": each.observed_time_unix_nano,
+            "severity": each.severity_number,
+            "level": each.severity_text,
+            "body": each.body.string_value,
+            "attributes": values(each.attributes),
+            "trace": each.trace_id.hex(),
+            "id": each.span_id.hex(),
+            "flags": each.flags,
+        } for scope in resource.scope_logs for each in scope.log_records],
+    }
+
+
+# By signal: how requests are shown, what answers them, and what of it counts the rejected.
+METRICS = (flat, service.ExportMetricsServiceResponse, "rejected_data_points")
+TRACES = (spans, traces.ExportTraceServiceResponse, "rejected_spans")
+LOGS = (records, logs.ExportLogsServiceResponse, "rejected_log_records")
+
+
+def partial(how, signal):
+    _, kind, rejected = signal
+    answer = kind()
     if how["answer"] == "partial":
-        if traced:
-            answer.partial_success.rejected_spans = how["rejected"]
-        else:
-            answer.partial_success.rejected_data_points = how["rejected"]
+        setattr(answer.partial_success, rejected, how["rejected"])
         answer.partial_success.error_message = how["message"]
     return answer
 
 
-class Service(service_grpc.MetricsServiceServicer, traces_grpc.TraceServiceServicer):
+class Service(service_grpc.MetricsServiceServicer, traces_grpc.TraceServiceServicer, logs_grpc.LogsServiceServicer):
     def Export(self, request, context):
-        traced = isinstance(request, traces.ExportTraceServiceRequest)
+        signal = {
+            traces.ExportTraceServiceRequest: TRACES,
+            logs.ExportLogsServiceRequest: LOGS,
+            service.ExportMetricsServiceRequest: METRICS,
+        }[type(request)]
         headers = dict(context.invocation_metadata())
         how = behave()
-        told = spans(request) if traced else flat(request)
+        told = signal[0](request)
         tell({"answer": how["answer"], "headers": {k: str(v) for k, v in headers.items()}, **told})
         if how["answer"] == "refuse":
             context.abort(grpc.StatusCode.UNAUTHENTICATED, how["message"])
@@ -182,7 +215,7 @@ class Service(service_grpc.MetricsServiceServicer, traces_grpc.TraceServiceServi
             context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
         if how["answer"] == "hang":
             threading.Event().wait()
-        return partial(how, traced)
+        return partial(how, signal)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -195,10 +228,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if compressed == "gzip":
             body = gzip.decompress(body)
         assert self.headers["Content-Type"] == "application/x-protobuf", self.headers
-        traced = self.path == "/v1/traces"
-        kind = traces.ExportTraceServiceRequest if traced else service.ExportMetricsServiceRequest
-        request = kind.FromString(body)
-        told = spans(request) if traced else flat(request)
+        signal, kind = {
+            "/v1/traces": (TRACES, traces.ExportTraceServiceRequest),
+            "/v1/logs": (LOGS, logs.ExportLogsServiceRequest),
+        }.get(self.path, (METRICS, service.ExportMetricsServiceRequest))
+        told = signal[0](kind.FromString(body))
         how = behave()
         tell({"answer": how["answer"], "path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()},
               "compressed": compressed, "size": size, **told})
@@ -211,7 +245,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif how["answer"] == "hang":
             threading.Event().wait()
         else:
-            self.answer(200, "application/x-protobuf", partial(how, traced).SerializeToString())
+            self.answer(200, "application/x-protobuf", partial(how, signal).SerializeToString())
 
     def answer(self, status, kind, body, more={}):
         self.send_response(status)
@@ -251,6 +285,7 @@ def main():
         server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
         service_grpc.add_MetricsServiceServicer_to_server(Service(), server)
         traces_grpc.add_TraceServiceServicer_to_server(Service(), server)
+        logs_grpc.add_LogsServiceServicer_to_server(Service(), server)
         address = f"127.0.0.1:{args.port}"
         if args.certificate:
             authority = read(args.client_authority) if args.client_authority else None

@@ -130,6 +130,13 @@ impl Collector {
         flags
     }
 
+    /// Flags of an exporter that sends logs here soon, and metrics rarely.
+    pub fn flags_of_logs(&self) -> Vec<String> {
+        let mut flags = self.flags_of_all();
+        flags.extend(["--otlp.logs.enabled", "true", "--poll-interval", "100ms"].map(str::to_owned));
+        flags
+    }
+
     /// Says how requests are answered from now on; see the script.
     pub async fn order(&mut self, order: Value) {
         let count = |this: &Self| {
@@ -143,7 +150,9 @@ impl Collector {
     /// Everything that was received of metrics, in order.
     pub fn requests(&self) -> Vec<Value> {
         let received = self.received.lock().unwrap();
-        let metrics = received.iter().filter(|line| !line["answer"].is_null() && line["spans"].is_null());
+        let metrics = received
+            .iter()
+            .filter(|line| !line["answer"].is_null() && line["spans"].is_null() && line["records"].is_null());
         metrics.cloned().collect()
     }
 
@@ -151,6 +160,22 @@ impl Collector {
     pub fn traces(&self) -> Vec<Value> {
         let received = self.received.lock().unwrap();
         received.iter().filter(|line| !line["spans"].is_null()).cloned().collect()
+    }
+
+    /// Every log record that came in a request that was answered well, with its resource.
+    pub fn records(&self) -> Vec<Value> {
+        let received = self.received.lock().unwrap();
+        let taken = received.iter().filter(|line| line["answer"] == "ok");
+        let records = taken.filter_map(|line| Some((&line["resource"], line["records"].as_array()?)));
+        records
+            .flat_map(|(resource, records)| {
+                records.iter().map(|record| {
+                    let mut record = record.clone();
+                    record["resource"] = resource.clone();
+                    record
+                })
+            })
+            .collect()
     }
 
     /// The same once there are at least so many: what was answered may not have been read from the script yet.
