@@ -56,6 +56,7 @@ WRONG = [
     ({"podMonitor": {"honorLabels": "yes"}}, "podMonitor.honorLabels"),
     ({"networkPolicy": {"egressPorts": ["5432"]}}, "networkPolicy.egressPorts.0"),
     ({"prometheusRule": {"disabled": "DuroxideBacklogGrowing"}}, "prometheusRule.disabled"),
+    ({"prometheusRule": {"runbookBaseUrl": "https://git.example/"}}, "prometheusRule.runbookBaseUrl"),
     ({"podAnnotations": {"a": True}}, "podAnnotations.a"),
     ({"dashboards": {"label": "x"}}, "dashboards"),
 ]
