@@ -36,6 +36,16 @@ for file in ("deploy/kubernetes/deployment.yaml", "deploy/kubernetes/sidecar.yam
 for file in ("deploy/Dockerfile", "deploy/demo/Dockerfile"):
     assert f'ARG RUST_VERSION={cargo["rust-version"]}\n' in text(file), f"{file}: not the rust-version of Cargo.toml"
 
+# KEDA asks for metrics and labels that there are.
+catalogue = dict(re.findall(r"^\| `(duroxide_\w+)` \|.*?\|.*?\|.*?\| (.*?) \|", text("docs/metrics.md"), re.M))
+for trigger in yaml.safe_load(text("deploy/keda/scaledobject.yaml"))["spec"]["triggers"]:
+    asked = re.findall(r"\b(duroxide_\w+)(?:\{(.*?)\})?", trigger["metadata"]["query"])
+    assert len(asked) > 4
+    for family, matchers in asked:
+        assert family in catalogue, f"KEDA asks for {family}, which there is not"
+        for label in re.findall(r"(\w+)=", matchers):
+            assert f"`{label}`" in catalogue[family], f"KEDA asks for the label {label} of {family}, which has {catalogue[family]}"
+
 # The quick start holds back what the sample holds back.
 sample, quick = (yaml.safe_load(text(f"deploy/{part}/alertmanager.yaml"))["inhibit_rules"] for part in ("alertmanager", "compose"))
 assert sample == quick, "deploy/compose/alertmanager.yaml has other inhibitions than deploy/alertmanager/alertmanager.yaml"
