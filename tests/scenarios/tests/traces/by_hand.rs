@@ -88,9 +88,15 @@ fn begin() -> String {
     sql + "COMMIT"
 }
 
-/// They continue as new, and that ends, too.
+/// They continue as new, and that ends, too. Beside them is something damaged, which may be part of anything: so all of
+/// them are looked up.
 fn end(store: &Store) -> String {
-    let mut sql = "BEGIN;".to_owned();
+    let mut sql = "BEGIN; \
+         INSERT INTO instances (instance_id, orchestration_name, orchestration_version, current_execution_id) \
+           VALUES ('damaged', 'Order', '1.0.0', 1); \
+         INSERT INTO history (instance_id, execution_id, event_id, event_type, event_data) \
+           VALUES ('damaged', 1, 1, 'Event', '{\"no\":\"event\"}');"
+        .to_owned();
     for instance in instances() {
         let id = quoted(&instance);
         let now = store.time(now_ms());
