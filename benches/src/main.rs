@@ -5,12 +5,14 @@
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
 mod cpu;
+mod dead;
 mod exporter;
 mod fold;
 mod pages;
 mod poll;
 mod render;
 mod scale;
+mod sink;
 mod stats;
 mod store;
 mod throughput;
@@ -21,12 +23,13 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use store::{Driver, Place, Servers};
 
-const BENCHMARKS: [&str; 11] = [
+const BENCHMARKS: [&str; 12] = [
     "scale",
     "poll",
     "fold",
     "render",
     "traces",
+    "dead-collector",
     "throughput",
     "scale-postgres",
     "poll-postgres",
@@ -62,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
             }
             "fold" => fold::run(&binary, &place, number.unwrap_or(200_000)).await?,
             "render" => render::run(&binary, &place).await?,
+            "dead-collector" => dead::run(&binary, &place, number.unwrap_or(180_000)).await?,
             "traces" => traces::run(&binary, &place, number.unwrap_or(100_000)).await?,
             _ => throughput::run(&binary, &place, number.unwrap_or(15)).await?,
         }
@@ -72,7 +76,9 @@ async fn main() -> anyhow::Result<()> {
 /// Where a benchmark makes its stores.
 fn place(benchmark: &str) -> anyhow::Result<Place> {
     let (driver, with_standby) = match benchmark {
-        "scale" | "poll" | "fold" | "render" | "traces" | "throughput" => return Ok(Place::Sqlite),
+        "scale" | "poll" | "fold" | "render" | "traces" | "dead-collector" | "throughput" => {
+            return Ok(Place::Sqlite);
+        }
         "throughput-postgres-opt" => (Driver::DuroxidePgOpt, false),
         "throughput-standby" => (Driver::DuroxidePg, true),
         _ => (Driver::DuroxidePg, false),

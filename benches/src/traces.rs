@@ -1,16 +1,14 @@
 //! What traces of executions that ended cost, and what the exporter keeps in memory while nobody takes them.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
 use duroxide_exporter::testing::Traces;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::exporter::Exporter;
+use crate::sink::{OK, Sink};
 use crate::stats::quantile;
 use crate::store::{Place, Shape};
 
@@ -19,7 +17,7 @@ const TIMES: usize = 5;
 const RUNNING: u64 = 10_000;
 
 /// Spans of an execution of ten events: itself, and the activities and timers that its first four turns begin.
-const SPANS: u64 = 5;
+pub(crate) const SPANS: u64 = 5;
 
 /// For how long nobody takes anything. The history that waits then is that of a whole day.
 const DEAD: Duration = Duration::from_secs(30);
@@ -51,8 +49,8 @@ pub(crate) async fn run(binary: &Path, place: &Place, instances: u32) -> anyhow:
     let first = exporter.cpu()?;
     drop(exporter);
 
-    let sink = Sink::open().await?;
-    let exporter = start(binary, &url, sink.port)?;
+    let sink = Sink::open(0, |_, _| OK).await?;
+    let exporter = start(binary, &url, sink.port())?;
     while traced(&exporter)? < ended {
         ensure!(exporter.started.elapsed() < Duration::from_secs(600), "not ended after ten minutes");
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -64,8 +62,8 @@ pub(crate) async fn run(binary: &Path, place: &Place, instances: u32) -> anyhow:
          {} requests of {:.0} MiB, memory peak {:.1} MiB",
         spans / cpu,
         cpu / spans * 1e6,
-        sink.requests.load(Ordering::Relaxed),
-        count(sink.bytes.load(Ordering::Relaxed)) / 1024.0 / 1024.0,
+        sink.requests(),
+        count(sink.bytes()) / 1024.0 / 1024.0,
         exporter.memory_kib("VmHWM")? / 1024.0
     );
     drop(exporter);
@@ -99,7 +97,7 @@ fn start(binary: &Path, store: &str, port: u16) -> anyhow::Result<Exporter> {
 }
 
 /// Executions whose traces were taken.
-fn traced(exporter: &Exporter) -> anyhow::Result<u64> {
+pub(crate) fn traced(exporter: &Exporter) -> anyhow::Result<u64> {
     // It may not listen yet.
     let body = exporter.scrape().unwrap_or_default();
     let name = "duroxide_exporter_traces_total{store=\"bench\",outcome=\"exported\"} ";
@@ -109,49 +107,4 @@ fn traced(exporter: &Exporter) -> anyhow::Result<u64> {
 #[expect(clippy::cast_precision_loss, reason = "some million spans, some GiB")]
 fn count(n: u64) -> f64 {
     n as f64
-}
-
-/// Takes everything by OTLP over HTTP, and looks at nothing of it.
-struct Sink {
-    port: u16,
-    requests: Arc<AtomicU64>,
-    bytes: Arc<AtomicU64>,
-}
-
-impl Sink {
-    async fn open() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let sink =
-            Self { port: listener.local_addr()?.port(), requests: Arc::default(), bytes: Arc::default() };
-        let (requests, bytes) = (Arc::clone(&sink.requests), Arc::clone(&sink.bytes));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (requests, bytes) = (Arc::clone(&requests), Arc::clone(&bytes));
-                // Ends with the connection.
-                tokio::spawn(async move { take(stream, &requests, &bytes).await });
-            }
-        });
-        Ok(sink)
-    }
-}
-
-async fn take(stream: TcpStream, requests: &AtomicU64, bytes: &AtomicU64) -> anyhow::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let (mut line, mut length) = (String::new(), 0);
-    while stream.read_line(&mut line).await? > 0 {
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse()?;
-        }
-        if line == "\r\n" {
-            let mut body = vec![0; length];
-            stream.read_exact(&mut body).await?;
-            requests.fetch_add(1, Ordering::Relaxed);
-            bytes.fetch_add(length as u64, Ordering::Relaxed);
-            let answer =
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
-            stream.write_all(answer).await?;
-        }
-        line.clear();
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
 };
 
 use serde_json::Value;
@@ -46,6 +47,7 @@ pub struct Collector {
     scheme: &'static str,
     port: u16,
     received: Arc<Mutex<Vec<Value>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Protocol {
@@ -90,13 +92,16 @@ impl Collector {
         let received = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
         let to = Arc::clone(&received);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                to.lock().unwrap().push(serde_json::from_str(&line).expect("a line of JSON"));
+                // Killed in the middle of a line, it leaves half of one.
+                let Ok(line) = serde_json::from_str(&line) else { break };
+                to.lock().unwrap().push(line);
             }
         });
+        let reader = Some(reader);
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let mut collector = Self { child, orders, protocol, scheme, port, received };
+        let mut collector = Self { child, orders, protocol, scheme, port, received, reader };
         let port =
             wait_for("the receiver to listen", async || collector.line(|line| line["listening"].as_u64()))
                 .await;
@@ -189,6 +194,21 @@ impl Collector {
         wait_for("a request", async || self.requests().get(before).cloned()).await
     }
 
+    /// Ends it, as a crash does; everything it received of traces.
+    pub fn kill(mut self) -> Vec<Value> {
+        self.end();
+        // Lines it wrote before may still be in the pipe.
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader ends");
+        }
+        self.traces()
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     fn line<T>(&self, find: impl Fn(&Value) -> Option<T>) -> Option<T> {
         self.received.lock().unwrap().iter().find_map(find)
     }
@@ -196,8 +216,7 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

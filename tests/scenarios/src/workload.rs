@@ -89,6 +89,11 @@ pub async fn open(path: &Path) -> Arc<SqliteProvider> {
     Arc::new(SqliteProvider::new(&url, None).await.expect("the provider opens the store"))
 }
 
+/// The provider itself, or in the case of SQLite one that nobody tells that the store is locked.
+pub fn one_at_a_time(provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
+    OneAtATime::where_needed(provider)
+}
+
 /// The framework logs every expected failure of the workload as a warning; whoever wants that sets `RUST_LOG`.
 fn keep_quiet() {
     if std::env::var_os("RUST_LOG").is_none() {
@@ -145,6 +150,6 @@ pub async fn start_runtime_of(
     options: RuntimeOptions,
 ) -> Arc<Runtime> {
     keep_quiet();
-    let store = OneAtATime::where_needed(store);
+    let store = one_at_a_time(store);
     Runtime::start_with_options(store, activities, orchestrations, options).await
 }

@@ -1,4 +1,7 @@
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use scenarios::{
     collector::{Collector, Protocol, series},
@@ -6,6 +9,7 @@ use scenarios::{
     over_every_store,
     scrape::wait_for,
     series::{Series, family, key},
+    store::Store,
     stores::{Fresh, Kind},
     workload,
 };
@@ -13,20 +17,41 @@ use serde_json::Value;
 
 use super::serve;
 
+/// What a store does not have, by where it is: each family comes from one at least.
+const OF_A_STANDBY: [&str; 4] = [
+    "duroxide_store_receiver_up",
+    "duroxide_store_recovery_conflicts_total",
+    "duroxide_store_replay_paused",
+    "duroxide_store_replication_lag_seconds",
+];
+const OF_A_REPLICA: &str = "duroxide_store_last_replay_age_seconds";
+const OF_A_PRIMARY: [&str; 2] = ["duroxide_queue_dequeued_total", "duroxide_queue_enqueued_total"];
+const OF_A_SERVER: &str = "duroxide_store_clock_skew_seconds";
+
 /// Changes with every look; see below.
 const AGE: &str = "duroxide_snapshot_age_seconds";
 const EXPORTS: &str = "duroxide_exporter_otlp_exports_total";
 
 async fn a_push_shows_what_a_scrape_shows(kind: Kind) {
     let fresh = busy_store(kind).await;
+    let mut absent = BTreeSet::from(OF_A_STANDBY);
+    absent.insert(if kind == Kind::Sqlite { OF_A_SERVER } else { OF_A_REPLICA });
     for protocol in [Protocol::Grpc, Protocol::Http] {
         for compression in ["none", "gzip"] {
-            compare(&fresh, protocol, compression).await;
+            compare(&fresh.store, protocol, compression, &absent).await;
         }
     }
 }
 
 over_every_store!(a_push_shows_what_a_scrape_shows);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_shows_what_a_scrape_shows_of_a_standby() {
+    for kind in [Kind::DuroxidePg, Kind::DuroxidePgOpt] {
+        let standby = busy_store(kind).await.on_standby();
+        compare(&standby, Protocol::Grpc, "none", &BTreeSet::from(OF_A_PRIMARY)).await;
+    }
+}
 
 /// More than gRPC servers take at once, which is 4 MiB here as well.
 #[tokio::test(flavor = "multi_thread")]
@@ -85,12 +110,27 @@ async fn busy_store(kind: Kind) -> Fresh {
     fresh
 }
 
-async fn compare(fresh: &Fresh, protocol: Protocol, compression: &str) {
+/// The families of the catalogue that a push has nothing of, apart from those of the process.
+fn absent(pushed: &Series) -> BTreeSet<&'static str> {
+    let table = include_str!("../../../golden/otlp_names.tsv").lines();
+    let names = table.map(|row| row.split('\t').nth(3).unwrap()).filter(|name| name.starts_with("duroxide_"));
+    let there = |name: &&str| {
+        pushed
+            .keys()
+            .any(|key| family(key).strip_prefix(*name).is_some_and(|rest| ["", "_count"].contains(&rest)))
+    };
+    names.filter(|name| !there(name)).collect()
+}
+
+async fn compare(store: &Store, protocol: Protocol, compression: &str, without: &BTreeSet<&str>) {
     let Some(collector) = Collector::start(protocol).await else { return };
+    let state = tempfile::tempdir().unwrap();
     // One poll, the history followed to its end, and never again: then nothing moves.
     let more = ["--poll-interval", "1d", "--history.backfill", "true", "--otlp.compression", compression];
     let headers = ["--otlp.headers", "x-tenant=a%20b"];
-    let sidecar = serve(&fresh.store, &collector.flags("100ms"), &[more.as_slice(), &headers].concat());
+    // What these count is part of the catalogue.
+    let others = ["--otlp.traces.enabled", "true", "--state-dir", state.path().to_str().unwrap()];
+    let sidecar = serve(store, &collector.flags("100ms"), &[more.as_slice(), &headers, &others].concat());
     let backlog = key("duroxide_history_backlog_events", &[("store", STORE)]);
     wait_for("the history to be counted", async || {
         let scrape = sidecar.target().scrape().await;
@@ -104,6 +144,12 @@ async fn compare(fresh: &Fresh, protocol: Protocol, compression: &str) {
     let after = now();
     let request = collector.next().await;
     let mut pushed = series(&request);
+    let mut absent = absent(&pushed);
+    if !store.is_postgres() {
+        // A file that nobody has open is taken for a copy, whose age is told.
+        absent.remove(OF_A_REPLICA);
+    }
+    assert_eq!(absent, *without, "families that nothing was pushed of");
 
     // The age is of the moment of each; both say when the snapshot was taken.
     let age = key(AGE, &[("store", STORE)]);
@@ -142,7 +188,7 @@ async fn compare(fresh: &Fresh, protocol: Protocol, compression: &str) {
 }
 
 fn differences(scraped: &Series, pushed: &Series) -> Vec<String> {
-    let all: std::collections::BTreeSet<&String> = scraped.keys().chain(pushed.keys()).collect();
+    let all: BTreeSet<&String> = scraped.keys().chain(pushed.keys()).collect();
     let differ = all.into_iter().filter(|key| scraped.get(*key) != pushed.get(*key));
     differ.map(|key| format!("{key}: scraped {:?}, pushed {:?}", scraped.get(key), pushed.get(key))).collect()
 }

@@ -1,14 +1,13 @@
 use duroxide::Client;
 use scenarios::{
-    collector::{Collector, Protocol, free_port},
+    collector::{Collector, Protocol},
     over_every_store, recount,
-    scrape::wait_for,
     stores::Kind,
     workload,
 };
 use serde_json::Value;
 
-use super::{arrived, run, serve, traced, truth};
+use super::{Received, arrived, run, serve, traced, truth};
 
 over_every_store!(every_execution_that_ends_arrives_whole);
 
@@ -40,7 +39,7 @@ async fn every_execution_that_ends_arrives_whole(kind: Kind) {
 }
 
 /// Three tries are below one call; each has its own outcome.
-fn reads_as_a_person_thinks(received: &truth::Received) {
+fn reads_as_a_person_thinks(received: &Received) {
     let root = received.named("Retry");
     let below = received.below(root);
     let call = below.iter().find(|span| span["name"] == "Flaky").unwrap();
@@ -66,56 +65,4 @@ fn reads_as_a_person_thinks(received: &truth::Received) {
     let cancelled = received.named("Tree");
     assert_eq!(cancelled["attributes"]["error.type"], "cancelled");
     assert_eq!(cancelled["events"][0]["name"], "cancel_requested", "{cancelled:#}");
-}
-
-/// Exporter and collector are killed again and again; together the collectors have everything.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_killed_loses_no_trace() {
-    let port = free_port();
-    let state = tempfile::tempdir().unwrap();
-    let fresh = Kind::Sqlite.create().await;
-    let store = &fresh.store;
-    let provider = store.provider().await;
-    let runtime = workload::start_runtime(provider.clone()).await;
-    let client = Client::new(provider);
-    let mut lines = Vec::new();
-    for round in 0..4 {
-        let Some(collector) = Collector::start_with(Protocol::Grpc, port, None).await else { return };
-        // The first only takes note of where it is.
-        let sidecar = serve(store, &collector, Some(state.path()), &[]);
-        wait_for("its position", async || state.path().join("traces/t.state").exists().then_some(())).await;
-        for n in 0..5 {
-            client.start_orchestration(format!("r{round}-{n}"), "FanOut", "3").await.unwrap();
-        }
-        if round % 2 == 0 {
-            // In the middle of it, whatever that is this time.
-            arrived(&collector, 1).await;
-            drop(sidecar);
-            lines.extend(collector.traces());
-        } else {
-            lines.extend(collector.traces());
-            drop(collector);
-            for n in 0..5 {
-                client
-                    .wait_for_orchestration(&format!("r{round}-{n}"), scenarios::scrape::PATIENCE)
-                    .await
-                    .unwrap();
-            }
-            drop(sidecar);
-        }
-    }
-    // Nobody is there.
-    run(&client, "alone", "Parent", "").await;
-    runtime.shutdown(None).await;
-    let ended = truth::ended(&recount::raw(store).await.unwrap());
-    let Some(collector) = Collector::start_with(Protocol::Grpc, port, None).await else { return };
-    let _sidecar = serve(store, &collector, Some(state.path()), &[]);
-    wait_for("everything", async || {
-        let mut all = lines.clone();
-        all.extend(collector.traces());
-        (truth::Received::of(&all).traces() == ended.len()).then_some(())
-    })
-    .await;
-    lines.extend(collector.traces());
-    truth::Received::of(&lines).assert_is(&ended);
 }

@@ -8,27 +8,33 @@
     reason = "tests fail loudly"
 )]
 
+/// Rows that no runtime writes at the right moment.
+mod by_hand;
 /// Everything that ends arrives, as it was.
 mod complete;
 /// From a bucket of a histogram to a trace.
 mod exemplars;
 /// Collectors that are away, and requests that none would take.
 mod faults;
+/// Exporters and collectors that are killed.
+mod kills;
 /// What does not leave the store.
 mod private;
+/// What arrived.
+mod received;
 /// What the rows say should arrive.
 mod truth;
 
 use std::path::Path;
 
 use duroxide::Client;
+use received::Received;
 use scenarios::{
     collector::Collector,
     scrape::{PATIENCE, wait_for},
     sidecar::{Program, Sidecar},
     store::Store,
 };
-use truth::Received;
 
 /// Runs `serve` that sends traces.
 fn serve(store: &Store, collector: &Collector, state: Option<&Path>, more: &[&str]) -> Sidecar {
