@@ -55,7 +55,7 @@ fn tries_are_below_their_call_which_ends_as_the_last_does() {
             (5, 31, "TimerFired", Some(4), json!({})),
             (6, 31, "ActivityScheduled", None, charge),
             (7, 40, "ActivityFailed", Some(6), failed()),
-            (8, 40, "OrchestrationFailed", None, failed()),
+            (8, 50, "OrchestrationFailed", None, failed()),
         ],
     );
     let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
@@ -63,7 +63,7 @@ fn tries_are_below_their_call_which_ends_as_the_last_does() {
     let [root, call, first, timer, second] = &spans[..] else { panic!("{spans:?}") };
     assert_eq!(
         [ms(root), ms(call), ms(first), ms(timer), ms(second)],
-        [(10, 40), (10, 40), (10, 20), (20, 31), (31, 40)]
+        [(10, 50), (10, 40), (10, 20), (20, 31), (31, 40)]
     );
     assert_eq!([&call.parent_span_id, &timer.parent_span_id], [&root.span_id; 2]);
     assert_eq!([&first.parent_span_id, &second.parent_span_id], [&call.span_id; 2]);
