@@ -12,11 +12,14 @@ use promql_parser::util::{ExprVisitor, walk_expr};
 use crate::catalogue::{Catalogue, TARGET_LABELS};
 use crate::rule::{Rule, RuleFile, rules};
 
+/// Conditions on labels: a label, and its value or alternatives of it.
+pub type Matchers = Vec<(String, Vec<String>)>;
+
 /// What an expression looks at.
 #[derive(Debug, Default)]
 pub struct Usage {
-    /// Series, with the conditions on their labels: label, value or alternatives of it.
-    pub selectors: Vec<(String, Vec<(String, Vec<String>)>)>,
+    /// Series, with the conditions on their labels.
+    pub selectors: Vec<(String, Matchers)>,
     /// Labels that are kept, left out or compared.
     pub grouping: BTreeSet<String>,
 }
