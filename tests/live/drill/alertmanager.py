@@ -37,19 +37,21 @@ class Webhook:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def told(self, status, name, since=0, **labels):
-        """The first alert of this status and name, and with these labels, that arrived since then."""
+    def firing(self, name, **labels):
+        """An alert of this name and with these labels that was told and whose end was not; the last word of it counts."""
+        last = {}
         with self.lock:
             for alert in self.arrived:
                 has = alert["labels"]
-                if (alert["status"] == status and has.get("alertname") == name and alert["at"] >= since
-                        and all(has.get(key) == value for key, value in labels.items())):
-                    return alert
-        return None
+                if has.get("alertname") == name and all(has.get(key) == value for key, value in labels.items()):
+                    last[alert["fingerprint"]] = alert
+        return next((alert for alert in last.values() if alert["status"] == "firing"), None)
 
-    def everything(self):
+    def ended(self, firing):
+        """The end of an alert that was told."""
         with self.lock:
-            return list(self.arrived)
+            return next((alert for alert in self.arrived if alert["fingerprint"] == firing["fingerprint"]
+                         and alert["status"] == "resolved" and alert["at"] >= firing["at"]), None)
 
 
 def start(processes, program, folder, port, webhook):

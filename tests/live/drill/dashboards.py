@@ -4,6 +4,8 @@ import json
 import re
 from dataclasses import dataclass, field
 
+from . import rules as durations
+
 VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)(?:\.[^:}]+)?(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]")
 # Made by Grafana, of the time range and the width of a panel.
 BUILT_IN = {"__rate_interval", "__interval", "__interval_ms", "__range", "__range_s", "__range_ms", "__from", "__to"}
@@ -16,7 +18,8 @@ class Query:
     panel: str
     ref: str
     expression: str
-    instant: bool
+    # The shortest step that is asked for, in seconds.
+    step: float = 0
 
 
 @dataclass
@@ -38,6 +41,11 @@ class Dashboard:
     title: str
     variables: list = field(default_factory=list)
     queries: list = field(default_factory=list)
+
+
+def seconds(step):
+    """A least step such as `1m` or `>1m`; none, or a variable, is as short as may be."""
+    return durations.seconds(step.lstrip(">")) if step and "$" not in step else 0
 
 
 def panels(of):
@@ -62,11 +70,12 @@ def load(file):
             if target.get("expr"):
                 dashboard.queries.append(Query(
                     file.name, panel.get("title") or f"panel {panel.get('id')}", target.get("refId", ""), target["expr"],
-                    bool(target.get("instant")) and not target.get("range") or target.get("format") == "table"))
+                    seconds(target.get("interval") or panel.get("interval"))))
     for annotation in content.get("annotations", {}).get("list", []):
         expression = annotation.get("expr") or (annotation.get("target") or {}).get("expr")
         if expression:
-            dashboard.queries.append(Query(file.name, f"annotation {annotation['name']}", "", expression, False))
+            dashboard.queries.append(Query(file.name, f"annotation {annotation['name']}", "", expression,
+                                           seconds(annotation.get("step"))))
     return dashboard
 
 

@@ -9,8 +9,6 @@ from . import dashboards
 from .prometheus import SCRAPE
 
 STEP = 2
-# Asked at so many moments of an episode, the last of them its end.
-MOMENTS = 3
 
 
 @dataclass
@@ -49,42 +47,34 @@ def judge(numbers):
     return Outcome("nan" if all(math.isnan(number) for number in numbers) else "ok")
 
 
-def ask(api, query, values, start, end):
-    """One query over one episode."""
+def ask(api, result, values, episodes, began):
+    """One query over all episodes. What a table shows of one moment is asked of every moment as well."""
+    query = result.query
+    end = episodes[-1].end
+    step = max(STEP, int(query.step))
     try:
-        if query.instant:
-            numbers = []
-            for moment in range(1, MOMENTS + 1):
-                at = start + (end - start) * moment / MOMENTS
-                series = api.instant(dashboards.filled(query.expression, values), at)
-                numbers += [value for _, value in series]
-        else:
-            series = api.range(dashboards.filled(query.expression, values), start, end, STEP)
-            numbers = [number for _, points in series for number in points]
-        return judge(numbers)
+        filled = dashboards.filled(query.expression, values | dashboards.built_in(began, end, step, SCRAPE))
+        points = [point for _, points in api.range(filled, episodes[0].start, end, STEP) for point in points]
     except Exception as error:  # noqa: whatever it is, it is told with the query
-        return Outcome("error", str(error))
+        result.episodes = {episode.name: Outcome("error", str(error)) for episode in episodes}
+        return
+    for episode in episodes:
+        result.episodes[episode.name] = judge(
+            [number for at, number in points if episode.start <= at <= episode.end])
 
 
 def everything(api, boards, episodes, began):
-    """Results of all queries, and what is wrong with variables as (dashboard, variable, episode, text)."""
-    results = [Result(query) for board in boards for query in board.queries]
-    wrong, work = [], []
-    for episode in episodes:
-        for board in boards:
-            # The range of a dashboard is that of the drill so far: a panel may ask what happened in it.
-            built_in = dashboards.built_in(began, episode.end, STEP, SCRAPE)
-            values, mistakes = dashboards.resolve(board, api, began, episode.end, built_in)
-            wrong += [(board.file, name, episode.name, text) for name, text in mistakes.items()]
-            for result in results:
-                if result.query.dashboard == board.file:
-                    work.append((result, episode, values))
+    """Results of all queries, and what is wrong with variables as (dashboard, variable, text)."""
+    results, wrong, work = [], [], []
+    for board in boards:
+        values, mistakes = dashboards.resolve(
+            board, api, began, episodes[-1].end, dashboards.built_in(began, episodes[-1].end, STEP, SCRAPE))
+        wrong += [(board.file, name, text) for name, text in mistakes.items()]
+        for query in board.queries:
+            results.append(Result(query))
+            work.append((results[-1], values))
     with ThreadPoolExecutor(4) as pool:
-        def one(item):
-            result, episode, values = item
-            return result, episode, ask(api, result.query, values, episode.start, episode.end)
-        for result, episode, outcome in pool.map(one, work):
-            result.episodes[episode.name] = outcome
+        list(pool.map(lambda item: ask(api, *item, episodes, began), work))
     return results, wrong
 
 
@@ -104,21 +94,13 @@ def selectors(expression):
 
 def rule_results(api, rules, episodes):
     """Rules as results of their expressions: an alert's gives nothing as long as all is well."""
-    results = []
-    for rule in rules:
-        query = dashboards.Query(f"rules/{rule['group']}", rule["name"], rule["type"], rule["query"], False)
-        result = Result(query)
-        for episode in episodes:
-            result.episodes[episode.name] = ask(api, query, {}, episode.start, episode.end)
-        results.append(result)
+    results = [Result(dashboards.Query(f"rules/{rule['group']}", rule["name"], rule["type"], rule["query"])) for rule in rules]
+    for result in results:
+        ask(api, result, {}, episodes, episodes[0].start)
     return results
 
 
 def inputs_without_data(api, expression, episodes):
     """Of an alert that had nothing to say: what it reads and never was there, so that it could not have said anything."""
     start, end = episodes[0].start, episodes[-1].end
-    missing = []
-    for selector in selectors(expression):
-        if not api.range(selector, start, end, STEP):
-            missing.append(selector)
-    return missing
+    return [selector for selector in selectors(expression) if not api.range(selector, start, end, STEP)]

@@ -1,11 +1,11 @@
 """A real Prometheus, and its HTTP API."""
 
+import http.client
 import json
 import math
+import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
 from .processes import DrillError, wait_for
 
@@ -14,25 +14,39 @@ SCRAPE = 1
 
 class Api:
     def __init__(self, address):
-        self.address = address
+        self.address, self.local = address, threading.local()
+
+    def send(self, method, path, body):
+        """Over a connection that stays open: hundreds of queries are asked."""
+        for attempt in range(2):
+            connection = getattr(self.local, "connection", None)
+            if connection is None:
+                connection = self.local.connection = http.client.HTTPConnection(self.address, timeout=30)
+            try:
+                connection.request(method, path, body, {"Content-Type": "application/x-www-form-urlencoded"} if body else {})
+                answer = connection.getresponse()
+                return answer.status, answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                self.local.connection = None
+                # The server may have closed it meanwhile.
+                if attempt:
+                    raise DrillError(f"Prometheus on {self.address} does not answer: {error}") from None
+        raise AssertionError
 
     def call(self, path, **parameters):
         """The answer's data; what Prometheus complains of is the error."""
-        body = urllib.parse.urlencode(parameters, doseq=True).encode()
+        encoded = urllib.parse.urlencode(parameters, doseq=True)
         post = path.startswith("query")
-        url = f"http://{self.address}/api/v1/{path}" + ("" if post or not body else "?" + body.decode())
+        status, text = self.send("POST" if post else "GET", f"/api/v1/{path}" + ("" if post else "?" + encoded),
+                                 encoded.encode() if post else None)
         try:
-            with urllib.request.urlopen(url, body if post else None, timeout=30) as answer:
-                return json.load(answer)["data"]
-        except urllib.error.HTTPError as error:
-            text = error.read().decode(errors="replace")
-            try:
-                text = json.loads(text).get("error", text)
-            except ValueError:
-                pass
-            raise DrillError(text) from None
-        except OSError as error:
-            raise DrillError(f"Prometheus on {self.address} does not answer: {error}") from None
+            answer = json.loads(text)
+        except ValueError:
+            raise DrillError(f"Prometheus answers {status}: {text[:200]!r}") from None
+        if status != 200 or answer.get("status") != "success":
+            raise DrillError(answer.get("error", f"Prometheus answers {status}"))
+        return answer["data"]
 
     def instant(self, expression, at=None):
         """Series as (labels, value); a scalar is a series without labels."""
@@ -42,8 +56,9 @@ class Api:
         return [(each["metric"], float(each["value"][1])) for each in data["result"]]
 
     def range(self, expression, start, end, step):
+        """Series as (labels, [(when, value)])."""
         data = self.call("query_range", query=expression, start=start, end=end, step=step)
-        return [(each["metric"], [float(value) for _, value in each["values"]]) for each in data["result"]]
+        return [(each["metric"], [(float(at), float(value)) for at, value in each["values"]]) for each in data["result"]]
 
     def value(self, expression, at=None):
         """Of the only series, or none."""

@@ -28,19 +28,33 @@ OFFSET = re.compile(r"\b(offset\s+-?)(" + DURATION.pattern + r")")
 # `… < 300` behind something that is in seconds.
 COMPARED = re.compile(r"((?:<|>)=?\s*(?:bool\s+)?)(\d+(?:\.\d+)?)(?![\w.])")
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+# As opposed to functions and labels.
+METRIC = re.compile(r"(?:\w+:)?(?:duroxide|process|scrape|messaging)_")
 
 
 def in_seconds(name):
     return re.search(r"_seconds(?:_bucket|_sum|:\w+)?$", name) is not None
 
 
+def compared_with(before):
+    """The metric that an expression is about: of a group in parentheses the first in it, else the last of all."""
+    before = re.sub(r'"[^"]*"', lambda match: " " * len(match.group()), before).rstrip()
+    group = before.endswith(")")
+    if group:
+        depth = 0
+        for position in reversed(range(len(before))):
+            depth += {")": 1, "(": -1}.get(before[position], 0)
+            if depth == 0:
+                before = before[position:]
+                break
+    names = [name for name in NAME.findall(re.sub(r"\{[^{}]*\}", "", before)) if METRIC.match(name)]
+    return (names[0] if group else names[-1]) if names else ""
+
+
 def with_thresholds(expression):
-    """Numbers with which seconds are compared: the last metric named before them tells which they are."""
+    """Numbers with which seconds are compared. A quotient of two things is left alone."""
     def fill(match):
-        before = re.sub(r'"[^"]*"', "", expression[:match.start()])
-        names = [name for name in NAME.findall(before) if "_" in name or ":" in name]
-        metrics = [name for name in names if re.search(r"duroxide|process|scrape", name)]
-        if not metrics or not in_seconds(metrics[-1]):
+        if not in_seconds(compared_with(expression[:match.start()])):
             return match.group()
         return f"{match.group(1)}{float(match.group(2)) / FACTOR:g}"
     return COMPARED.sub(fill, expression)

@@ -1,6 +1,8 @@
 """Two exporters of one store tell the same, so whatever is summed up must not be doubled."""
 
 import math
+import re
+from concurrent.futures import ThreadPoolExecutor
 
 from . import dashboards
 from .lab import ORDERS, SHOP
@@ -53,38 +55,42 @@ def key(labels):
     return tuple(sorted((name, value) for name, value in labels.items() if name not in ("instance", "job", "pod")))
 
 
-def means(series):
-    """By the labels that do not tell the exporter; several of the same are the same number."""
+def values_of(series):
+    """By labels, where these do not tell the exporter: with one series for each of them nothing is summed up."""
     found = {}
-    for labels, numbers in series:
-        numbers = [number for number in numbers if math.isfinite(number)]
-        if numbers:
-            mean = sum(numbers) / len(numbers)
-            found[key(labels)] = max(mean, found.get(key(labels), -math.inf))
+    for labels, number in series:
+        if math.isfinite(number) and "instance" not in labels:
+            found[key(labels)] = max(number, found.get(key(labels), -math.inf))
     return found
 
 
-def doubled(lab, boards, episode, began):
-    """Queries that give more with two sources of a store than with one: (query, labels, one, both)."""
-    sources = {ORDERS: [lab.address("orders-a"), lab.address("orders-b")], SHOP: [lab.address("shop")]}
-    pushed = [labels["instance"] for labels, _ in lab.api.instant(f'duroxide_up{{store="{SHOP}"}}', episode.end)]
-    sources[SHOP] += [instance for instance in pushed if instance not in sources[SHOP]]
+def doubled(lab, boards, resting, worked):
+    """Queries that give more with two sources of a store than with one, as (query, store, labels, one, both), and how many
+    were compared.
+
+    `resting`: by store, a moment at which nobody works on it, for numbers that would not be the same a second later.
+    `worked`: beginning and end of a time over which rates are taken, in which both exporters were there."""
+    began, end = worked
+    # One store is watched by two exporters, the other is scraped and pushed.
+    sources = {ORDERS: [lab.address("orders-a"), lab.address("orders-b")],
+               SHOP: sorted({labels["instance"] for labels, _ in lab.api.instant(f'duroxide_up{{store="{SHOP}"}}', end)})}
     if len(sources[SHOP]) != 2:
         raise DrillError(f"store {SHOP} should be seen by a scrape and by OTLP, but is by {sources[SHOP]}")
-    wrong, compared = [], 0
+    built_in = dashboards.built_in(began, end, 2, SCRAPE)
+    work = []
     for board in boards:
-        built_in = dashboards.built_in(began, episode.end, 2, SCRAPE)
-        values, _ = dashboards.resolve(board, lab.api, began, episode.end, built_in)
-        if "instance" not in values or "store" not in values:
-            continue
-        for store, instances in sources.items():
-            for query in board.queries:
-                if "$instance" not in query.expression and "${instance" not in query.expression:
-                    continue
-                alone, both = (means(lab.api.range(
-                    dashboards.filled(query.expression, values | {"store": [store], "instance": chosen}),
-                    episode.start, episode.end, 2)) for chosen in (instances[:1], instances))
-                compared += 1
-                wrong += [(query, store, labels, one, both[labels]) for labels, one in alone.items()
-                          if one > 0 and labels in both and both[labels] > DOUBLED * one]
-    return wrong, compared
+        values, _ = dashboards.resolve(board, lab.api, began, end, built_in)
+        values["__rate_interval"] = f"{int(end - began)}s"
+        work += [(query, values, store) for query in board.queries for store in sources
+                 if "instance" in values and re.search(r"\$\{?instance\b", query.expression)]
+
+    def one(item):
+        query, values, store = item
+        at = end if "$__rate_interval" in query.expression else resting[store]
+        alone, both = (values_of(lab.api.instant(dashboards.filled(
+            query.expression, values | {"store": [store], "instance": chosen}), at)) for chosen in (sources[store][:1], sources[store]))
+        return [(query, store, labels, number, both[labels]) for labels, number in alone.items()
+                if number > 0 and labels in both and both[labels] > DOUBLED * number], len(alone.keys() & both.keys())
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(one, work))
+    return [more for found, _ in answers for more in found], sum(compared for _, compared in answers)
