@@ -5,7 +5,8 @@ OpenMetrics Compatibility"): units become suffixes, counters end in _total, serv
 
     collector.py OTLP_PORT HTTP_PORT
 
-GET /metrics is for Prometheus; POST /partial lets the next push be taken in part, POST /hang?seconds=N lets pushes time out.
+GET /metrics is for Prometheus; POST /partial lets the exporter's next push be taken in part, POST /hang?seconds=N lets its
+pushes time out. Those of applications are always taken.
 """
 
 import http.server
@@ -98,8 +99,10 @@ def page():
     return "\n".join(lines) + "\n"
 
 
-def taken():
-    """How the next push is answered: how many items are left out, or a wait that is too long."""
+def taken(service):
+    """How a push is answered: how many items are left out, or a wait that is too long."""
+    if service != "duroxide-exporter":
+        return 0
     time.sleep(max(0.0, behaviour["hang_until"] - time.time()))
     with lock:
         left_out, behaviour["partial"] = behaviour["partial"], 0
@@ -108,9 +111,10 @@ def taken():
 
 class Metrics(metrics_grpc.MetricsServiceServicer):
     def Export(self, request, context):
-        left_out = taken()
+        left_out = 0
         for each in request.resource_metrics:
             info = labels_of(each.resource.attributes)
+            left_out += taken(info.get("service_name"))
             metrics = [metric for scope in each.scope_metrics for metric in scope.metrics]
             with lock:
                 resources[tuple(sorted(info.items()))] = (time.monotonic(), info, metrics)

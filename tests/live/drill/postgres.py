@@ -71,7 +71,13 @@ class Pair:
         self.standby.sql("select pg_wal_replay_pause()")
 
     def resume_replay(self):
-        self.standby.sql("select pg_wal_replay_resume()")
+        def resumed():
+            try:
+                return self.standby.sql("select pg_wal_replay_resume(); select pg_get_wal_replay_pause_state()")[-1] == ["not paused"]
+            except DrillError:
+                # What is replayed at once may cancel the very query that resumes it.
+                return False
+        wait_for("replay to go on", resumed, 30)
 
     def close(self):
         if self.process.running:

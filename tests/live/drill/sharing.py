@@ -11,6 +11,8 @@ from .processes import DrillError
 
 # What a sum of both would be, and so what is not right any more.
 DOUBLED = 1.5
+# A maximum of two is none of these.
+ADDS = re.compile(r"\b(?:sum|count|avg|count_values)\b")
 
 # Numbers that do not move while nobody works, as the exporters tell them and as SQL counts them.
 TOTALS = {
@@ -82,15 +84,22 @@ def doubled(lab, boards, resting, worked):
         values, _ = dashboards.resolve(board, lab.api, began, end, built_in)
         values["__rate_interval"] = f"{int(end - began)}s"
         work += [(query, values, store) for query in board.queries for store in sources
-                 if "instance" in values and re.search(r"\$\{?instance\b", query.expression)]
+                 if "instance" in values and ADDS.search(query.expression)]
 
-    def one(item):
+    def ask(query, values, store, chosen, at):
+        return values_of(lab.api.instant(dashboards.filled(query.expression, values | {"store": [store], "instance": chosen}), at))
+
+    def compare(item):
         query, values, store = item
         at = end if "$__rate_interval" in query.expression else resting[store]
-        alone, both = (values_of(lab.api.instant(dashboards.filled(
-            query.expression, values | {"store": [store], "instance": chosen}), at)) for chosen in (sources[store][:1], sources[store]))
+        # What a counter was when it was first seen is in no rate: two exporters may differ in that.
+        alone = {}
+        for source in sources[store]:
+            for labels, number in ask(query, values, store, [source], at).items():
+                alone[labels] = max(number, alone.get(labels, number))
+        both = ask(query, values, store, sources[store], at)
         return [(query, store, labels, number, both[labels]) for labels, number in alone.items()
                 if number > 0 and labels in both and both[labels] > DOUBLED * number], len(alone.keys() & both.keys())
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(one, work))
+        answers = list(pool.map(compare, work))
     return [more for found, _ in answers for more in found], sum(compared for _, compared in answers)
