@@ -4,22 +4,22 @@ use crate::frame::{self, EXPORTER, World};
 use crate::layout::Layout;
 use crate::model::{Dashboard, Panel};
 use crate::panel::{Column, colors, series, stat, table, timeline};
-use crate::query::{Family, family, max, sum};
+use crate::query::{Family, family, max, some, sum};
 use crate::signals::data_age;
 
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
-        .line(4, stats())
+        .line(5, stats())
         .line(6, vec![(14, stores()), (10, up())])
         .heading("Polls")
         .line(8, polls())
         .heading("Replica")
         .line(8, replica())
-        .heading("History")
-        .line(8, history())
-        .heading("Store and names")
-        .line(8, store())
-        .heading("OTLP and traces")
+        .heading("Completeness")
+        .line(8, completeness())
+        .heading("Histories and size")
+        .line(9, store())
+        .heading("Names, pushes and traces")
         .line(8, otlp())
         .heading("Process")
         .line(7, process())
@@ -171,7 +171,7 @@ fn polls() -> Vec<(u32, Panel)> {
     let duration = family("duroxide_poll_duration_seconds").per_exporter();
     vec![
         (
-            6,
+            8,
             series(
                 "Age of snapshots",
                 "Time since the last good poll began, by store and exporter: a saw that stays low.",
@@ -181,34 +181,21 @@ fn polls() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_snapshot_age_seconds").per_exporter().now(), "{{store}} {{instance}}"),
         ),
         (
-            6,
+            8,
             series("Duration of polls", "How long polls take, failed ones included, by store.", "s")
                 .query(&duration.quantile("0.5", &["store"]), "{{store}} p50")
                 .query(&duration.quantile("0.95", &["store"]), "{{store}} p95"),
         ),
         (
-            6,
+            8,
             series(
-                "Time spent polling",
+                "Share of time spent polling",
                 "Share of the time in which a store is being read, by exporter: what it costs the database. It polls \
                  less often before this passes a tenth.",
                 "percentunit",
             )
             .thresholds(&[(0.11, "yellow")])
             .query(&duration.rate_of("sum"), "{{store}} {{instance}}"),
-        ),
-        (
-            6,
-            series(
-                "Failed polls",
-                "Polls a second that failed, by store and reason. The log and the landing page have the message; \
-                 recovery_conflict is a standby that cancelled the query, and is tried again.",
-                "cps",
-            )
-            .query(
-                &sum(&["store", "reason"], &family("duroxide_poll_failures_total").per_exporter().rate()),
-                "{{store}} {{reason}}",
-            ),
         ),
     ]
 }
@@ -262,7 +249,50 @@ fn replica() -> Vec<(u32, Panel)> {
     ]
 }
 
-fn history() -> Vec<(u32, Panel)> {
+fn completeness() -> Vec<(u32, Panel)> {
+    vec![
+        (
+            8,
+            series(
+                "Failed polls",
+                "Polls a second that failed, by store and reason; one line at 0 while none does. The log and the landing \
+                 page have the message; recovery_conflict is a standby that cancelled the query, and is tried again.",
+                "cps",
+            )
+            .query(
+                &some(
+                    &["store", "reason"],
+                    &family("duroxide_poll_failures_total").per_exporter().rate(),
+                    &[("store", "any store,"), ("reason", "any reason")],
+                ),
+                "{{store}} {{reason}}",
+            ),
+        ),
+        (
+            8,
+            series(
+                "Events not counted yet",
+                "Events that are in the store and not in the counters, by exporter: it should fall to 0 and stay near it.",
+                "short",
+            )
+            .query(&family("duroxide_history_backlog_events").per_exporter().now(), "{{store}} {{instance}}"),
+        ),
+        (
+            8,
+            series(
+                "Missed and miscounted",
+                "Events a second that were deleted before a poll saw them, recounts of the instances that found others \
+                 than reckoned, and state that could not be written. All should be 0.",
+                "cps",
+            )
+            .query(&family("duroxide_history_missed_total").rate(), "{{store}} missed")
+            .query(&family("duroxide_census_mismatches_total").rate(), "{{store}} mismatches")
+            .query(&family("duroxide_exporter_state_write_failures_total").rate(), "{{store}} unwritten"),
+        ),
+    ]
+}
+
+fn store() -> Vec<(u32, Panel)> {
     vec![
         (
             12,
@@ -277,33 +307,6 @@ fn history() -> Vec<(u32, Panel)> {
             .legend_table(),
         ),
         (
-            6,
-            series(
-                "Events to be counted",
-                "Events that are in the store and not in the counters yet, by exporter: it should fall to 0 and stay \
-                 near it.",
-                "short",
-            )
-            .query(&family("duroxide_history_backlog_events").per_exporter().now(), "{{store}} {{instance}}"),
-        ),
-        (
-            6,
-            series(
-                "Missed and miscounted",
-                "Events a second that were deleted before a poll saw them, recounts of the instances that found others \
-                 than reckoned, and state that could not be written. All should be 0.",
-                "cps",
-            )
-            .query(&family("duroxide_history_missed_total").rate(), "{{store}} missed events")
-            .query(&family("duroxide_census_mismatches_total").rate(), "{{store}} mismatches")
-            .query(&family("duroxide_exporter_state_write_failures_total").rate(), "{{store}} state not written"),
-        ),
-    ]
-}
-
-fn store() -> Vec<(u32, Panel)> {
-    vec![
-        (
             12,
             series(
                 "Size of the store",
@@ -313,23 +316,30 @@ fn store() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_store_size_bytes").now(), "{{store}} {{part}}")
             .legend_table(),
         ),
-        (
-            12,
-            series(
-                "Names beyond the cap",
-                "Label combinations a second that were summed up as other because their family is at its cap \
-                 (--metrics.max-label-values), by family. 0 unless the store has very many names.",
-                "cps",
-            )
-            .query(&sum(&["family"], &family("duroxide_exporter_series_dropped_total").rate()), "{{family}}"),
-        ),
     ]
 }
 
 fn otlp() -> Vec<(u32, Panel)> {
     vec![
         (
-            8,
+            6,
+            series(
+                "Names beyond the cap",
+                "Label combinations a second that were summed up as other because their family is at its cap \
+                 (--metrics.max-label-values), by family; one line at 0 while none is.",
+                "cps",
+            )
+            .query(
+                &some(
+                    &["family"],
+                    &family("duroxide_exporter_series_dropped_total").rate(),
+                    &[("family", "any family")],
+                ),
+                "{{family}}",
+            ),
+        ),
+        (
+            6,
             series(
                 "Pushes by outcome",
                 "Requests a second to the OTLP collector by how they ended, tries again included in one. Empty unless \
@@ -337,12 +347,16 @@ fn otlp() -> Vec<(u32, Panel)> {
                 "reqps",
             )
             .query(
-                &sum(&["signal", "outcome"], &family("duroxide_exporter_otlp_exports_total").rate()),
+                &some(
+                    &["signal", "outcome"],
+                    &family("duroxide_exporter_otlp_exports_total").rate(),
+                    &[("signal", "any signal,"), ("outcome", "any outcome")],
+                ),
                 "{{signal}} {{outcome}}",
             ),
         ),
         (
-            8,
+            6,
             series(
                 "Rejected items",
                 "Data points and spans a second that the collector did not take. Empty unless something is pushed.",
@@ -351,7 +365,7 @@ fn otlp() -> Vec<(u32, Panel)> {
             .query(&sum(&["signal"], &family("duroxide_exporter_otlp_rejected_items_total").rate()), "{{signal}}"),
         ),
         (
-            8,
+            6,
             series(
                 "Traces by outcome",
                 "Finished executions a second by what became of their traces: exported, unsampled, missing (deleted \

@@ -233,7 +233,6 @@ fn variable(
         description,
         kind: "query",
         datasource: prometheus(),
-        definition: query.clone(),
         query: VariableQuery { query, ref_id: "StandardVariableQuery" },
         regex: "",
         hide: 0,

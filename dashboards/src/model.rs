@@ -119,7 +119,6 @@ pub(crate) enum Variable {
         #[serde(rename = "type")]
         kind: &'static str,
         datasource: DataSource,
-        definition: String,
         query: VariableQuery,
         regex: &'static str,
         hide: u8,

@@ -4,7 +4,7 @@ use crate::frame::{self, ORCHESTRATIONS, World, to};
 use crate::layout::Layout;
 use crate::model::{Dashboard, Panel};
 use crate::panel::{Column, colors, heatmap, series, stat, table};
-use crate::query::{family, max, sum};
+use crate::query::{family, max, some, sum};
 use crate::signals::{failed_share, failed_stat, stuck_stat};
 
 /// The orchestrations that are chosen.
@@ -15,7 +15,7 @@ const ENDED: &str = r#"outcome=~"completed|failed""#;
 
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
-        .line(4, stats())
+        .line(5, stats())
         .line(8, vec![(24, by_version())])
         .heading("Throughput")
         .line(8, throughput())
@@ -156,7 +156,7 @@ fn by_version() -> Panel {
 fn throughput() -> Vec<(u32, Panel)> {
     vec![
         (
-            8,
+            12,
             series("Started", "Executions a second that took their first turn, by orchestration.", "cps")
                 .stacked()
                 .query(
@@ -168,7 +168,7 @@ fn throughput() -> Vec<(u32, Panel)> {
                 ),
         ),
         (
-            8,
+            12,
             series(
                 "Ended by outcome",
                 "Executions a second that ended, by how: completed, failed, or continued as new.",
@@ -182,7 +182,7 @@ fn throughput() -> Vec<(u32, Panel)> {
             .palette(colors::OUTCOMES),
         ),
         (
-            8,
+            12,
             series(
                 "Started by version",
                 "Executions a second that began, by orchestration and version: how far a roll-out is.",
@@ -192,6 +192,21 @@ fn throughput() -> Vec<(u32, Panel)> {
                 &sum(
                     &["orchestration", "version"],
                     &family("duroxide_executions_started_total").with(CHOSEN).rate(),
+                ),
+                "{{orchestration}} {{version}}",
+            ),
+        ),
+        (
+            12,
+            series(
+                "Running instances by version",
+                "Instances that run now, by orchestration and version: what still needs its code.",
+                "short",
+            )
+            .query(
+                &sum(
+                    &["orchestration", "version"],
+                    &family("duroxide_instances").with(CHOSEN).with(RUNNING).now(),
                 ),
                 "{{orchestration}} {{version}}",
             ),
@@ -257,8 +272,8 @@ fn failures() -> Vec<(u32, Panel)> {
         ),
         (
             8,
-            series("Failed by orchestration", "Executions a second that failed, by orchestration and version.", "cps")
-                .query(&sum(&["orchestration", "version"], &failed.rate()), "{{orchestration}} {{version}}"),
+            series("Failed by orchestration", "Executions a second that failed, by orchestration.", "cps")
+                .query(&sum(&["orchestration"], &failed.rate()), "{{orchestration}}"),
         ),
         (
             8,
@@ -307,10 +322,10 @@ fn waiting() -> Vec<(u32, Panel)> {
             )
             .query(
                 &sum(
-                    &["orchestration", "reason"],
+                    &["orchestration"],
                     &waiting.clone().with(r#"reason=~"ready|retrying|stuck""#).now(),
                 ),
-                "{{orchestration}} {{reason}}",
+                "{{orchestration}}",
             ),
         ),
         (
@@ -334,7 +349,7 @@ fn waiting() -> Vec<(u32, Panel)> {
 fn histories() -> Vec<(u32, Panel)> {
     vec![
         (
-            8,
+            12,
             series(
                 "Length of histories, p95",
                 "Events of an execution when it ended. Each turn replays them all, so turns of long ones are slow: \
@@ -348,22 +363,7 @@ fn histories() -> Vec<(u32, Panel)> {
             ),
         ),
         (
-            8,
-            series(
-                "Running instances by version",
-                "Instances that run now, by orchestration and version: what still needs its code.",
-                "short",
-            )
-            .query(
-                &sum(
-                    &["orchestration", "version"],
-                    &family("duroxide_instances").with(CHOSEN).with(RUNNING).now(),
-                ),
-                "{{orchestration}} {{version}}",
-            ),
-        ),
-        (
-            8,
+            12,
             series(
                 "Running executions by runtime version",
                 "Running executions of all orchestrations by the version of the framework that began them: a runtime \
@@ -383,7 +383,7 @@ fn activities() -> Vec<(u32, Panel)> {
     let finished = family("duroxide_activities_finished_total");
     vec![
         (
-            6,
+            12,
             series(
                 "Activities ended",
                 "Activities a second that ended as far as their orchestration is concerned, by name. Each try of a \
@@ -394,19 +394,23 @@ fn activities() -> Vec<(u32, Panel)> {
             .query(&sum(&["activity"], &finished.rate()), "{{activity}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Activities that failed",
                 "Activities a second that failed or were given up (cancelled), by name.",
                 "cps",
             )
             .query(
-                &sum(&["activity", "outcome"], &finished.with(r#"outcome!="completed""#).rate()),
+                &some(
+                    &["activity", "outcome"],
+                    &finished.with(r#"outcome!="completed""#).rate(),
+                    &[("activity", "any"), ("outcome", "failed")],
+                ),
                 "{{activity}} {{outcome}}",
             ),
         ),
         (
-            6,
+            12,
             series(
                 "Round trip of activities, p95",
                 "From the turn that scheduled an activity to the turn that took its result, by name: queueing, running, \
@@ -417,7 +421,7 @@ fn activities() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_activity_roundtrip_seconds").quantile("0.95", &["activity"]), "{{activity}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Scheduled and received",
                 "Activities that orchestrations asked for, and events from outside that they took in, a second: \

@@ -13,7 +13,7 @@ use crate::signals::{
 
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
-        .line(4, stats())
+        .line(5, stats())
         .line(7, vec![(16, stores()), (8, alerts())])
         .heading("Throughput and failures")
         .line(8, throughput())

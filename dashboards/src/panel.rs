@@ -157,7 +157,7 @@ pub(crate) fn timeline(title: &str, description: &str, states: &[(i64, &str, &st
     let mut made = panel("state-timeline", title, description, "none", options);
     let defaults = made.defaults();
     defaults.color = Color { mode: "thresholds", fixed_color: None };
-    defaults.custom = object(json!({"fillOpacity": 70, "lineWidth": 0, "spanNulls": false}));
+    defaults.custom = object(json!({"fillOpacity": 70, "lineWidth": 0}));
     defaults.mappings = vec![mapping(states)];
     made
 }

@@ -128,6 +128,16 @@ pub(crate) fn sum(by: &[&str], expression: &str) -> String {
     aggregate("sum", by, expression)
 }
 
+/// The sums that are not 0, or, while all are, one 0 with the labels given: the legend has the few that matter, and the
+/// panel is never taken for one without data.
+pub(crate) fn some(by: &[&str], expression: &str, otherwise: &[(&str, &str)]) -> String {
+    let none = otherwise.iter().fold(sum(&[], expression), |none, (label, value)| {
+        format!(r#"label_replace({none}, "{label}", "{value}", "", "")"#)
+    });
+    let some = sum(by, expression);
+    format!("{some} > 0 or on () {none}")
+}
+
 /// The greatest, by the labels given.
 pub(crate) fn max(by: &[&str], expression: &str) -> String {
     aggregate("max", by, expression)

@@ -12,7 +12,7 @@ const CHOSEN: &str = r#"queue=~"$queue""#;
 
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
-        .line(4, stats())
+        .line(5, stats())
         .heading("States")
         .line(8, vec![(24, states())])
         .heading("Flow")

@@ -14,7 +14,7 @@ const OPERATION: &str = "messaging_operation_name";
 
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
-        .line(4, stats())
+        .line(5, stats())
         .heading("Throughput")
         .line(8, throughput())
         .heading("Latency of the store")
@@ -172,6 +172,8 @@ fn latency() -> Vec<(u32, Panel)> {
 }
 
 fn failures() -> Vec<(u32, Panel)> {
+    // There are no series of what never happened.
+    let by_queue = |name: &str| sum(&[QUEUE], &operation(name).rate_of("count"));
     vec![
         (
             8,
@@ -182,7 +184,14 @@ fn failures() -> Vec<(u32, Panel)> {
                 "cps",
             )
             .stacked()
-            .query(&sum(&["error_type"], &failed(calls()).rate_of("count")), "{{error_type}}"),
+            .query(
+                &format!(
+                    r#"{} or on () label_replace({} * 0, "error_type", "none", "", "")"#,
+                    sum(&["error_type"], &failed(calls()).rate_of("count")),
+                    sum(&[], &calls().rate_of("count")),
+                ),
+                "{{error_type}}",
+            ),
         ),
         (
             8,
@@ -206,7 +215,7 @@ fn failures() -> Vec<(u32, Panel)> {
                 "Turns and activities a second that were given back: the runtime could not do them now, or shuts down.",
                 "cps",
             )
-            .query(&sum(&["job", QUEUE], &operation("abandon").rate_of("count")), "{{job}} {{messaging_destination_name}}"),
+            .query(&format!("{} or {} * 0", by_queue("abandon"), by_queue("receive")), "{{messaging_destination_name}}"),
         ),
     ]
 }
