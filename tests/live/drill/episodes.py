@@ -14,7 +14,8 @@ from .lab import CAPPED, JOB, ORDERS, SHOP
 from .processes import DrillError, wait_for
 from .stores import text
 
-PATIENCE = 60
+# Much more than anything takes on two idle processors.
+PATIENCE = 120
 # So much of each situation is looked at, at least.
 LEAST = 8
 
@@ -109,10 +110,12 @@ class Drill:
         self.expect(episode, "DuroxideQueueStalled", ORDERS, store=ORDERS, queue="orchestrator")
         self.expect(episode, "DuroxideDrainTooSlow", ORDERS, store=ORDERS)
         self.expect(episode, "DuroxideExpiredLeases", ORDERS, store=ORDERS)
-        episode.notes += sharing.at_rest(self.lab, self.wait)
-        self.wait_for_alerts(episode)
-        self.resting[ORDERS] = time.time()
-        self.lab.orders_demo.start()
+        try:
+            episode.notes += sharing.at_rest(self.lab, self.wait)
+            self.wait_for_alerts(episode)
+            self.resting[ORDERS] = time.time()
+        finally:
+            self.lab.orders_demo.start()
 
     def failing(self, episode):
         """workers are back, but a release went wrong: most orders fail, some ask for a workflow that is not there any more"""
