@@ -20,6 +20,8 @@ class Query:
     expression: str
     # The shortest step that is asked for, in seconds.
     step: float = 0
+    # Whether traces are looked for.
+    exemplar: bool = False
 
 
 @dataclass
@@ -70,7 +72,7 @@ def load(file):
             if target.get("expr"):
                 dashboard.queries.append(Query(
                     file.name, panel.get("title") or f"panel {panel.get('id')}", target.get("refId", ""), target["expr"],
-                    seconds(target.get("interval") or panel.get("interval"))))
+                    seconds(target.get("interval") or panel.get("interval")), bool(target.get("exemplar"))))
     for annotation in content.get("annotations", {}).get("list", []):
         expression = annotation.get("expr") or (annotation.get("target") or {}).get("expr")
         if expression:

@@ -214,7 +214,9 @@ class Drill:
         self.lab.pair.standby.start_again(self.lab.processes, "standby")
 
     def recovered(self, episode):
-        """all is well again, and everybody who was told of something is told of its end"""
+        """all is well again, one exporter is restarted, and everybody who was told of something is told of its end"""
+        self.lab.exporters["capped"].stop()
+        self.lab.exporters["capped"].start()
         for earlier in self.episodes[:-1]:
             for alert in earlier.alerts:
                 if not alert.firing:

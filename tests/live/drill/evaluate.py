@@ -22,6 +22,7 @@ class Outcome:
 class Result:
     query: dashboards.Query
     episodes: dict = field(default_factory=dict)  # name -> Outcome
+    traces: int = 0  # exemplars that lead to a trace
 
     @property
     def error(self):
@@ -54,6 +55,9 @@ def ask(api, result, values, episodes, began):
     step = max(STEP, int(query.step))
     try:
         filled = dashboards.filled(query.expression, values | dashboards.built_in(began, end, step, SCRAPE))
+        if query.exemplar:
+            found = api.call("query_exemplars", query=filled, start=began, end=end)
+            result.traces = sum(len(exemplar["labels"].get("trace_id", "")) == 32 for each in found for exemplar in each["exemplars"])
         points = [point for _, points in api.range(filled, episodes[0].start, end, STEP) for point in points]
     except Exception as error:  # noqa: whatever it is, it is told with the query
         result.episodes = {episode.name: Outcome("error", str(error)) for episode in episodes}

@@ -4,6 +4,11 @@ that is here without need is a problem, too."""
 # (dashboard, panel, letter of the query, reason)
 EMPTY = []
 
+# Queries that ask for exemplars and get none.
+UNTRACED = [
+    ("duroxide-runtime.json", "All calls", "A", "OpenTelemetry's SDK for Rust records no exemplars of its instruments"),
+]
+
 # What exporters do, and not what there is in a store, adds up.
 DOUBLED = [
     ("duroxide-exporter.json", "Stores", "D", "polls of all exporters: each costs the database"),

@@ -94,7 +94,12 @@ def doubled(lab, boards, resting, worked):
         return values_of(lab.api.instant(dashboards.filled(query.expression, values | {"store": [store], "instance": chosen}), at))
 
     def compare(item):
-        query, values, store = item
+        try:
+            return compared(*item)
+        except (DrillError, KeyError):
+            return [], 0  # a query that is wrong is told elsewhere
+
+    def compared(query, values, store):
         at = end if "$__rate_interval" in query.expression else resting[store]
         # What a counter was when it was first seen is in no rate: two exporters may differ in that.
         alone = {}
