@@ -29,7 +29,9 @@ class Report:
                 self.line(f"                     {note}")
             for alert in episode.alerts:
                 fired = f"told after {alert.firing['at'] - alert.since:.0f} s" if alert.firing else "NOT TOLD"
-                ended = f"its end after {alert.resolved['at'] - alert.since:.0f} s" if alert.resolved else "its end NOT TOLD"
+                ended = "its end NOT TOLD" if alert.ends else "its end not waited for"
+                if alert.resolved:
+                    ended = f"its end after {alert.resolved['at'] - alert.since:.0f} s"
                 which = ", ".join(f"{key}={value}" for key, value in alert.labels.items())
                 self.line(f"                     {alert.name} {{{which}}}: {fired}, {ended}")
             for failure in episode.failures:
