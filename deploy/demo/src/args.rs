@@ -43,6 +43,11 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "listen_address")]
     pub(crate) without_exporter: bool,
 
+    /// Push what the runtime's calls on its store cost to an OpenTelemetry collector, over gRPC, for example
+    /// http://localhost:4317; needs a build with --features otel
+    #[arg(long = "otlp.endpoint", value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
+
     /// Orders per second, averaged over the slow wave of the load
     #[arg(long, value_name = "N", default_value_t = 2.0, value_parser = rate)]
     pub(crate) rate: f64,

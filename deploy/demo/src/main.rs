@@ -12,6 +12,8 @@ mod domain;
 mod episodes;
 mod janitor;
 mod load;
+#[cfg(feature = "otel")]
+mod measured;
 mod orders;
 mod shop;
 mod standing;
@@ -58,6 +60,12 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if args.otlp_endpoint.is_some() && !cfg!(feature = "otel") {
+        console::complain(
+            "demo: this demo was built without OTLP; build it with: cargo run --release -p demo --features otel",
+        );
+        return ExitCode::from(EXIT_USAGE);
+    }
     console::quieten();
     match serve(&args, place) {
         Ok(()) => ExitCode::SUCCESS,
@@ -96,7 +104,16 @@ async fn run(args: &Args, place: Place) -> anyhow::Result<()> {
         ("demo-shop".to_owned(), Calendar::own(args.episode_every))
     };
     let world = Arc::new(World::new(Dice::new(args.seed)));
-    let shop = Shop::open(Arc::clone(&store.provider), &worker, &world).await;
+    let provider = Arc::clone(&store.provider);
+    #[cfg(feature = "otel")]
+    let (provider, meters) = match &args.otlp_endpoint {
+        Some(collector) => {
+            let (provider, meters) = measured::wrap(provider, collector, &name)?;
+            (provider, Some(meters))
+        }
+        None => (provider, None),
+    };
+    let shop = Shop::open(provider, &worker, &world).await;
     standing::start(&shop.client, args.unserved_tag).await?;
 
     let mut staff = JoinSet::new();
@@ -133,6 +150,10 @@ async fn run(args: &Args, place: Place) -> anyhow::Result<()> {
         }
     };
     let ((), outcome) = tokio::join!(shop.close(), drained);
+    #[cfg(feature = "otel")]
+    if let Some(meters) = meters {
+        meters.close().await;
+    }
     match outcome {
         Some(outcome) => outcome.context("the exporter crashed")?.context("the exporter stopped"),
         // A request that takes longer than the drain is cut off with the process.

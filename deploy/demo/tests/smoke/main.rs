@@ -103,3 +103,19 @@ fn a_build_without_postgres_says_how_to_get_it() {
     assert_eq!(code, Some(1), "{error}");
     assert!(error.contains("--features postgres") && !error.contains("hunter2"), "{error}");
 }
+
+#[cfg(not(feature = "otel"))]
+#[test]
+fn a_build_without_otlp_says_how_to_get_it() {
+    let (code, error) = complaint(demo(&["--otlp.endpoint", "http://127.0.0.1:4317", "--without-exporter"]));
+    assert_eq!(code, Some(64), "{error}");
+    assert!(error.contains("--features otel"), "{error}");
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn an_endpoint_that_is_none_is_told() {
+    let (code, error) = complaint(demo(&["--otlp.endpoint", "no address", "--without-exporter"]));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("cannot push to no address by OTLP"), "{error}");
+}
