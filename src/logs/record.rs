@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn every_record_is_in_one_request_below_its_writer() {
         let line = |n: usize| own(tracing::Level::INFO, n.to_string(), Vec::new());
-        let records = (0..1201).map(|n| (if n % 3 == 0 { "a" } else { "b" }, line(n)));
+        let records = (0..1201_usize).map(|n| (if n.is_multiple_of(3) { "a" } else { "b" }, line(n)));
         let requests = requests(records, &[("service.name".to_owned(), "s".to_owned())]);
         assert_eq!(requests.len(), 3);
         let mut seen = Vec::new();
@@ -166,7 +166,7 @@ mod tests {
                     };
                     let n: usize = words.parse().unwrap();
                     let writer = &logs.scope.as_ref().unwrap().name;
-                    assert_eq!(writer, if n % 3 == 0 { "a" } else { "b" });
+                    assert_eq!(writer, if n.is_multiple_of(3) { "a" } else { "b" });
                     seen.push(n);
                 }
             }

@@ -1,6 +1,14 @@
 //! The dashboards as they lie in the repository: what the source says, laid out soundly, every query right. Each check is
 //! a function from dashboards to what is wrong with them, so that mistakes can be tried, too.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly"
+)]
+
 mod catalogue;
 mod checks;
 mod golden;
