@@ -18,7 +18,7 @@ const all = files.filter((name) => /^duroxide-.*\.json$/.test(name)).map((name) 
 
 const server = await (await createServer({ root, logLevel: 'warn' })).listen();
 const { port } = server.httpServer.address();
-const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'], protocolTimeout: 600_000 });
 let failed = false;
 try {
   for (const uid of only.length ? only : all) {

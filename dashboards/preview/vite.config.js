@@ -19,6 +19,9 @@ export default {
   plugins: [dashboards],
   define: { 'process.env': {}, global: 'globalThis' },
   esbuild: { jsx: 'automatic' },
+  resolve: {
+    alias: [{ find: /^react-custom-scrollbars-2$/, replacement: fileURLToPath(new URL('src/scrollbars.jsx', import.meta.url)) }],
+  },
   // Grafana's library is bundled once, and then kept.
   optimizeDeps: { include: ['@grafana/data', '@grafana/ui', 'react', 'react-dom/client', 'react/jsx-dev-runtime', 'rxjs'] },
   server: {

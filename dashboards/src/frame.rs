@@ -129,7 +129,8 @@ fn annotations(world: World) -> Vec<Annotation> {
     );
     let mut all = vec![alerts];
     if world != World::Runtime {
-        let build = r#"duroxide_exporter_build_info{job=~"$job",instance=~"$instance"}"#;
+        let chosen = r#"{job=~"$job",instance=~"$instance"}"#;
+        let build = format!("duroxide_exporter_build_info{chosen}");
         all.push(annotation(
             "Exporter versions",
             "blue",
@@ -141,7 +142,10 @@ fn annotations(world: World) -> Vec<Annotation> {
         all.push(annotation(
             "Exporter restarts",
             "orange",
-            r#"max by (job, instance) (changes(process_start_time_seconds{job=~"$job",instance=~"$instance"}[$__rate_interval]) > 0) and on (job, instance) duroxide_exporter_build_info{job=~"$job",instance=~"$instance"}"#,
+            &format!(
+                "max by (job, instance) (time() - process_start_time_seconds{chosen} < 60) and on (job, instance) \
+                 duroxide_exporter_build_info{chosen}"
+            ),
             "Exporter restarted",
             "{{instance}}",
             "instance",

@@ -52,6 +52,9 @@ function Number({ panel, frames, range, theme, width, height }) {
   const [time, field] = frames[0].fields;
   const calc = panel.options.reduceOptions.calcs[0];
   const value = fieldReducers.get(calc).reduce(field, true, true)[calc];
+  const numbers = field.values.filter((one) => one !== null);
+  const [min, max] = [Math.min(...numbers), Math.max(...numbers)];
+  field.state.range = { min, max, delta: max - min };
   const graph = panel.options.graphMode === 'area' ? { y: field, x: time, timeRange: timeRange(range) } : undefined;
   return (
     <BigValue
