@@ -49,7 +49,8 @@ fn event(instance: &str, execution: u64, id: u64, source: Option<u64>, what: &st
         "event_id": id, "source_event_id": source, "instance_id": instance, "execution_id": execution,
         "timestamp_ms": BEGAN_MS + 1_000 * execution + 10 * id, "duroxide_version": "0.1.32", "type": what,
     });
-    event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let Value::Object(fields) = fields else { panic!("{fields} are no fields") };
+    event.as_object_mut().unwrap().extend(fields);
     let (instance, data) = (quoted(instance), quoted(&event.to_string()));
     format!(
         "INSERT INTO history (instance_id, execution_id, event_id, event_type, event_data) \
