@@ -205,7 +205,7 @@ mod tests {
     fn a_signal_that_is_on_needs_a_collector() {
         for signal in ["traces", "logs"] {
             let [on, own] = ["enabled", "endpoint"].map(|end| format!("otlp.{signal}.{end}"));
-            let file = format!("store = ['a=sqlite:/x']\n[otlp]\n{signal} = {{ enabled = true }}");
+            let file = format!("store = ['a=sqlite:/x']\n[otlp]\n{signal} = {{ enabled = 'true' }}");
             let mistakes = Case::new(&[], &[], &file).load().unwrap_err();
             assert_eq!(
                 mistakes,
