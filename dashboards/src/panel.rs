@@ -276,6 +276,8 @@ impl Panel {
     pub(crate) fn log(mut self) -> Self {
         let defaults = self.defaults();
         defaults.min = None;
+        // Such an axis has no zero for an area to stand on.
+        defaults.custom.insert("fillOpacity".to_owned(), json!(0));
         defaults.custom.insert("scaleDistribution".to_owned(), json!({"log": 10, "type": "log"}));
         self
     }

@@ -101,7 +101,7 @@ function Heatmap({ panel, frames, exemplars, range, theme, width, height }) {
           )}
           {values.map((value, at) => value > 1e-9 && (
             <rect
-              key={at} x={left + at * w} y={height - bottom - (row + 1) * h} width={w > 4 ? w - 1 : w + 0.3} height={Math.max(h - 1, 1)}
+              key={at} x={left + at * w} y={height - bottom - (row + 1) * h} shapeRendering="crispEdges" width={w > 4 ? w - 1 : w} height={Math.max(h - 1, 1)}
               fill={`hsl(${40 - 28 * Math.sqrt(value / most)} 90% ${28 + 38 * Math.sqrt(value / most)}%)`}
             />
           ))}
