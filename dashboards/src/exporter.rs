@@ -98,7 +98,6 @@ fn stats() -> Vec<(u32, Panel)> {
                 "percentunit",
                 &max(&[], &family("duroxide_poll_duration_seconds").per_exporter().rate_of("sum")),
             )
-            .decimals(1)
             .thresholds(&[(0.11, "yellow"), (0.5, "red")]),
         ),
         (
@@ -394,18 +393,18 @@ fn process() -> Vec<(u32, Panel)> {
             .query(&format!("{} and {ours}", cpu.rate()), "{{instance}}"),
         ),
         (
-            6,
+            5,
             series("Resident memory", "Memory of each exporter that is not swapped out.", "bytes")
                 .query(&figure("process_resident_memory_bytes"), "{{instance}}"),
         ),
         (
-            6,
+            5,
             series("Open files", "Open file descriptors of each exporter, and the limit.", "short")
                 .query(&figure("process_open_fds"), "{{instance}}")
                 .query(&figure("process_threads"), "{{instance}} threads"),
         ),
         (
-            6,
+            8,
             table("Exporters", "Version of each exporter, and since when it runs.", "short")
                 .query(&family("duroxide_exporter_build_info").now(), "")
                 .query(&format!("time() - ({})", figure("process_start_time_seconds")), "")
@@ -413,8 +412,14 @@ fn process() -> Vec<(u32, Panel)> {
                     &[
                         Column { field: "instance", title: "Instance", ..Column::default() },
                         Column { field: "job", title: "Job", ..Column::default() },
-                        Column { field: "version", title: "Version", ..Column::default() },
-                        Column { field: "Value #B", title: "Up for", unit: "s", ..Column::default() },
+                        Column { field: "version", title: "Version", width: Some(75), ..Column::default() },
+                        Column {
+                            field: "Value #B",
+                            title: "Up for",
+                            unit: "s",
+                            width: Some(90),
+                            ..Column::default()
+                        },
                     ],
                     &["Value #A"],
                     "Up for",

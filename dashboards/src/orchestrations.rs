@@ -108,6 +108,7 @@ fn by_version() -> Panel {
         Column {
             field: "Value #D",
             title: "Started in 1 h",
+            unit: "none",
             decimals: Some(0),
             width: Some(130),
             ..Column::default()
@@ -115,6 +116,7 @@ fn by_version() -> Panel {
         Column {
             field: "Value #E",
             title: "Completed in 1 h",
+            unit: "none",
             decimals: Some(0),
             width: Some(140),
             ..Column::default()
@@ -122,6 +124,7 @@ fn by_version() -> Panel {
         Column {
             field: "Value #F",
             title: "Failed in 1 h",
+            unit: "none",
             decimals: Some(0),
             width: Some(130),
             thresholds: &[(1.0, "orange")],

@@ -1,7 +1,5 @@
 //! Is work late? Where? Since when?
 
-use serde_json::json;
-
 use crate::frame::{self, OVERVIEW, World, to};
 use crate::layout::Layout;
 use crate::model::{Dashboard, Panel};
@@ -14,7 +12,7 @@ use crate::signals::{
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
         .line(5, stats())
-        .line(7, vec![(16, stores()), (8, alerts())])
+        .line(7, vec![(15, stores()), (9, alerts())])
         .heading("Throughput and failures")
         .line(8, throughput())
         .heading("Waiting")
@@ -163,38 +161,38 @@ fn stores() -> Panel {
 fn alerts() -> Panel {
     let columns = [
         Column { field: "alertname", title: "Alert", ..Column::default() },
-        Column { field: "severity", title: "Severity", width: Some(90), ..Column::default() },
-        Column { field: "store", title: "Store", width: Some(90), ..Column::default() },
-        Column { field: "queue", title: "Queue", width: Some(110), ..Column::default() },
+        Column {
+            field: "Value",
+            title: "Severity",
+            unit: "none",
+            width: Some(85),
+            states: &[(3, "critical", "red"), (2, "warning", "orange"), (1, "info", "blue")],
+            ..Column::default()
+        },
+        Column { field: "store", title: "Store", width: Some(85), empty: "-", ..Column::default() },
+        Column { field: "queue", title: "Queue", width: Some(105), empty: "-", ..Column::default() },
     ];
-    let mut panel = table(
+    // As numbers, for the worst to come first: in the order of letters, critical would be below warning.
+    let severity = |matcher: &str| {
+        format!(r#"ALERTS{{alertname=~"Duroxide.*",alertstate="firing",store=~"$store|",severity{matcher}}}"#)
+    };
+    table(
         "Firing alerts",
-        "Alerts of this project's rules that fire now. Empty while nothing is wrong, and where the rules are not \
-         loaded.",
+        "Alerts of this project's rules that fire now, the gravest first. Empty while nothing is wrong, and where the \
+         rules are not loaded.",
         "short",
     )
     .query(
-        r#"max by (alertname, severity, store, queue) (ALERTS{alertname=~"Duroxide.*",alertstate="firing",store=~"$store|"})"#,
+        &format!(
+            "max by (alertname, store, queue) (3 * {} or 2 * {} or {})",
+            severity(r#"="critical""#),
+            severity(r#"="warning""#),
+            severity(r#"!~"critical|warning""#),
+        ),
         "",
     )
     .no_value("None")
-    .columns(&columns, &["Value"], "Severity");
-    let severity = crate::model::Override {
-        matcher: crate::model::Matcher { id: "byName", options: "Severity".to_owned() },
-        properties: vec![
-            crate::model::Property {
-                id: "mappings",
-                value: json!([{"type": "value", "options": {
-                    "critical": {"color": "red", "index": 0, "text": "critical"},
-                    "warning": {"color": "orange", "index": 1, "text": "warning"},
-                    "info": {"color": "blue", "index": 2, "text": "info"},
-                }}]),
-            },
-            crate::model::Property { id: "custom.cellOptions", value: json!({"type": "color-text"}) },
-        ],
-    };
-    panel.field_config.get_or_insert_default().overrides.push(severity);
-    panel
+    .columns(&columns, &[], "Severity")
 }
 
 fn throughput() -> Vec<(u32, Panel)> {

@@ -169,7 +169,9 @@ pub(crate) fn table(title: &str, description: &str, unit: &'static str) -> Panel
     let defaults = made.defaults();
     defaults.color = Color { mode: "thresholds", fixed_color: None };
     defaults.thresholds = Some(steps("text", &[]));
-    defaults.custom = object(json!({"align": "auto", "cellOptions": {"type": "auto"}, "inspect": false}));
+    // Unless told, Grafana makes no column narrower than 150 pixels: the last ones would have to be scrolled to.
+    defaults.custom =
+        object(json!({"align": "auto", "cellOptions": {"type": "auto"}, "inspect": false, "minWidth": 70}));
     made
 }
 
@@ -212,6 +214,8 @@ pub(crate) struct Column<'a> {
     pub(crate) thresholds: &'a [(f64, &'static str)],
     /// Texts for numbers.
     pub(crate) states: &'a [(i64, &'a str, &'a str)],
+    /// Text where there is no value.
+    pub(crate) empty: &'static str,
     /// Where a click leads: title and address.
     pub(crate) link: Option<(&'a str, &'a str)>,
 }
@@ -272,6 +276,8 @@ impl Panel {
     pub(crate) fn log(mut self) -> Self {
         let defaults = self.defaults();
         defaults.min = None;
+        // Such an axis has no zero for an area to stand on.
+        defaults.custom.insert("fillOpacity".to_owned(), json!(0));
         defaults.custom.insert("scaleDistribution".to_owned(), json!({"log": 10, "type": "log"}));
         self
     }
@@ -390,6 +396,9 @@ fn column(column: &Column<'_>) -> Option<Override> {
     if !column.states.is_empty() {
         set("mappings", json!([mapping(column.states)]));
         set("custom.cellOptions", json!({"type": "color-text"}));
+    }
+    if !column.empty.is_empty() {
+        set("noValue", json!(column.empty));
     }
     if let Some((title, url)) = column.link {
         set("links", json!([{"title": title, "url": url}]));

@@ -166,29 +166,29 @@ fn activities() -> Vec<(u32, Panel)> {
     let by: &[&str] = &["store", "activity", "tag"];
     let state = |state: &str| sum(by, &rows.clone().with(&format!(r#"state="{state}""#)).now());
     let columns = [
-        Column { field: "store", title: "Store", width: Some(100), ..Column::default() },
+        Column { field: "store", title: "Store", width: Some(85), ..Column::default() },
         Column { field: "activity", title: "Activity", ..Column::default() },
-        Column { field: "tag", title: "Tag", width: Some(120), ..Column::default() },
+        Column { field: "tag", title: "Tag", width: Some(110), empty: "-", ..Column::default() },
         Column {
             field: "Value #A",
             title: "Ready",
-            width: Some(75),
+            width: Some(70),
             thresholds: &[(1.0, "blue")],
             ..Column::default()
         },
-        Column { field: "Value #B", title: "In flight", width: Some(85), ..Column::default() },
-        Column { field: "Value #C", title: "Delayed", width: Some(85), ..Column::default() },
+        Column { field: "Value #B", title: "In flight", width: Some(80), ..Column::default() },
+        Column { field: "Value #C", title: "Delayed", width: Some(80), ..Column::default() },
         Column {
             field: "Value #D",
             title: "Expired",
-            width: Some(85),
+            width: Some(80),
             thresholds: &[(1.0, "red")],
             ..Column::default()
         },
     ];
     vec![
         (
-            8,
+            7,
             series(
                 "Worker queue by activity",
                 "Messages of the worker queue that could be worked on or are, by activity.",
@@ -212,7 +212,7 @@ fn activities() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_activity_queue_oldest_ready_age_seconds").now(), "{{store}} {{tag}}"),
         ),
         (
-            10,
+            11,
             table(
                 "Activities in the queue",
                 "Messages of the worker queue now, by activity and routing tag.",

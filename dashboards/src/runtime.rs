@@ -69,7 +69,7 @@ fn stats() -> Vec<(u32, Panel)> {
         (
             4,
             stat(
-                "Acknowledgement, p95",
+                "Acknowledge, p95",
                 "19 of 20 acknowledgements took no longer: what the store needs to commit a turn or an activity.",
                 "s",
                 &operation("ack").quantile("0.95", &[]),
@@ -84,7 +84,6 @@ fn stats() -> Vec<(u32, Panel)> {
                 "percentunit",
                 &share(&sum(&[], &failed(calls()).rate_of("count")), &sum(&[], &calls().rate_of("count"))),
             )
-            .decimals(2)
             .thresholds(&[(0.001, "yellow"), (0.01, "red")]),
         ),
         (
@@ -94,8 +93,7 @@ fn stats() -> Vec<(u32, Panel)> {
                 "Share of the receives that brought nothing: near 1 the runtimes are idle, near 0 they have no rest.",
                 "percentunit",
                 &share(&nothing, &format!("({received} + {nothing})")),
-            )
-            .decimals(0),
+            ),
         ),
     ]
 }

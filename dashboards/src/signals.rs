@@ -95,7 +95,6 @@ pub(crate) fn failed_stat(matcher: Option<&str>) -> Panel {
         "percentunit",
         &failed_share(&[], matcher),
     )
-    .decimals(1)
     .thresholds(&[(0.05, "yellow"), (0.25, "red")])
 }
 

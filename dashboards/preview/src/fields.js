@@ -43,6 +43,8 @@ export function configured(panel, frames, theme) {
       config.thresholds = thresholds(config.thresholds);
       field.config = config;
       field.state = { ...field.state, displayName: name, seriesIndex: field.type === FieldType.number ? index++ : undefined };
+      // That it is a link is seen; where it leads to is nothing for a picture.
+      if (panel.type === 'table' && config.links) field.getLinks = () => config.links.map(({ title }) => ({ title, href: '#' }));
       field.display = getDisplayProcessor({ field, theme });
     }
   }

@@ -43,7 +43,7 @@ function Panel({ panel, values, range, unit }) {
     if (!data) return;
     window.done = (window.done ?? 0) + 1;
     if (data.error) window.problems.push(`${panel.title}: ${data.error}`);
-    else if (isEmpty(data.frames)) window.problems.push(`${panel.title}: no data`);
+    else if (isEmpty(panel, data.frames)) window.problems.push(`${panel.title}: no data`);
   }, [data]);
   const { x, y, w, h } = panel.gridPos;
   const style = { position: 'absolute', left: x * unit, top: HEAD + y * (CELL + GAP), width: w * unit - GAP, height: h * (CELL + GAP) - GAP };
@@ -57,7 +57,7 @@ function Panel({ panel, values, range, unit }) {
         {(width, height) => {
           if (!data) return null;
           if (data.error) return <div style={{ color: 'red' }}>{data.error}</div>;
-          if (isEmpty(data.frames)) return <div style={{ textAlign: 'center', paddingTop: height / 2 - 12 }}>{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>;
+          if (isEmpty(panel, data.frames)) return <div style={{ textAlign: 'center', paddingTop: height / 2 - 12 }}>{panel.fieldConfig.defaults.noValue ?? 'No data'}</div>;
           return <Kind panel={panel} frames={data.frames} exemplars={data.marks} range={range} theme={theme} width={width} height={height} />;
         }}
       </PanelChrome>

@@ -2,7 +2,8 @@
 // library has no heatmap and no state timeline, so these two are drawn here.
 import { useEffect, useRef } from 'react';
 import { dateTime, fieldReducers, FieldType } from '@grafana/data';
-import { BigValue, LegendDisplayMode, Table, TimeSeries } from '@grafana/ui';
+import { BigValue, LegendDisplayMode, TimeSeries } from '@grafana/ui';
+import { TableNG } from '@grafana/ui/unstable';
 
 const timeRange = (range) => ({
   from: dateTime(range.from * 1000),
@@ -65,8 +66,11 @@ function Number({ panel, frames, range, theme, width, height }) {
   );
 }
 
-const Rows = ({ panel, frames, width, height }) => (
-  <Table data={frames[0]} width={width} height={height} initialSortBy={panel.options.sortBy} resizable={false} />
+const Rows = ({ panel, frames, range, width, height }) => (
+  <TableNG
+    data={frames[0]} width={width} height={height} cellHeight={panel.options.cellHeight} sortBy={panel.options.sortBy}
+    noHeader={!panel.options.showHeader} timeRange={timeRange(range)} structureRev={1} enableVirtualization={false}
+  />
 );
 
 /** How much of an area is full: rows are buckets, columns steps, the colour how many. */
@@ -97,7 +101,7 @@ function Heatmap({ panel, frames, exemplars, range, theme, width, height }) {
           )}
           {values.map((value, at) => value > 1e-9 && (
             <rect
-              key={at} x={left + at * w} y={height - bottom - (row + 1) * h} width={Math.max(w - 1, 1)} height={Math.max(h - 1, 1)}
+              key={at} x={left + at * w} y={height - bottom - (row + 1) * h} shapeRendering="crispEdges" width={w > 4 ? w - 1 : w} height={Math.max(h - 1, 1)}
               fill={`hsl(${40 - 28 * Math.sqrt(value / most)} 90% ${28 + 38 * Math.sqrt(value / most)}%)`}
             />
           ))}
@@ -111,6 +115,17 @@ function Heatmap({ panel, frames, exemplars, range, theme, width, height }) {
       ))}
     </svg>
   );
+}
+
+/** Steps one after another that have the same value. */
+function runs(values) {
+  const found = [];
+  values.forEach((value, at) => {
+    const last = found.at(-1);
+    if (last?.value === value) last.length += 1;
+    else found.push({ value, at, length: 1 });
+  });
+  return found.filter(({ value }) => value !== null);
 }
 
 /** A bar for each series, in the colour of its state. */
@@ -127,10 +142,10 @@ function Timeline({ panel, frames, range, theme, width, height }) {
       {frames.map(({ name, fields: [times, field] }, row) => (
         <g key={name}>
           <text x={left - 6} y={(row + 0.5) * h + 4} textAnchor="end">{name}</text>
-          {field.values.map((value, at) => value !== null && (
+          {runs(field.values).map(({ value, at, length }) => (
             <rect
               key={at} x={x(times.values[at] / 1000)} y={row * h + h * 0.1} height={h * 0.8} opacity={0.7} fill={colour(value)}
-              width={((width - left) * range.step) / (range.to - range.from) + 0.5}
+              width={((width - left) * range.step * length) / (range.to - range.from)}
             />
           ))}
         </g>
@@ -149,4 +164,6 @@ function Timeline({ panel, frames, range, theme, width, height }) {
 }
 
 export const KINDS = { timeseries: Lines, stat: Number, table: Rows, heatmap: Heatmap, 'state-timeline': Timeline };
-export const isEmpty = (frames) => !frames.some((frame) => frame.length > 0 && frame.fields.some((field) => field.type === FieldType.number));
+// A table may well have texts only.
+export const isEmpty = ({ type }, frames) =>
+  !frames.some((frame) => frame.length > 0 && (type === 'table' || frame.fields.some((field) => field.type === FieldType.number)));
