@@ -347,7 +347,7 @@ impl ExporterBuilder {
             listeners.push(listener);
         }
 
-        let telemetry = Arc::new(Telemetry::new(metrics::telemetry_names())?);
+        let telemetry = Arc::new(Telemetry::new(metrics::telemetry_definitions())?);
         let capped = metrics::capped();
         for family in capped.all() {
             telemetry.announce_family(family);

@@ -20,7 +20,7 @@ mod queues;
 mod store;
 
 pub use catalogue::{CATALOGUE, Kind, Metric, Unit, markdown};
-pub(crate) use exporter::{capped, telemetry_names};
+pub(crate) use exporter::{capped, telemetry_definitions};
 
 /// One metric with all its samples at one moment. What every output is given.
 #[derive(Debug, Clone)]

@@ -29,7 +29,7 @@ pub(crate) trait Kept: Serialize + DeserializeOwned {
 pub(crate) struct StateFile<T> {
     path: PathBuf,
     /// Held as long as this value lives: two exporters must not count on in turns.
-    _lock: File,
+    lock: File,
     kept: PhantomData<fn() -> T>,
 }
 
@@ -77,9 +77,7 @@ impl<T: Kept> StateFile<T> {
         let lock =
             File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(cannot)?;
         match lock.try_lock() {
-            Ok(()) => {
-                Ok(Self { path: directory.join(format!("{name}.state")), _lock: lock, kept: PhantomData })
-            }
+            Ok(()) => Ok(Self { path: directory.join(format!("{name}.state")), lock, kept: PhantomData }),
             Err(fs::TryLockError::WouldBlock) => Err(StateError::InUse(lock_path)),
             Err(fs::TryLockError::Error(error)) => Err(cannot(error)),
         }
@@ -133,6 +131,15 @@ impl<T: Kept> StateFile<T> {
             let _ = fs::remove_file(&new);
         }
         written
+    }
+}
+
+impl<T> Drop for StateFile<T> {
+    /// Closing alone would not do: a process that another thread starts has a copy of the file until it is its own
+    /// program, and with it the lock.
+    fn drop(&mut self) {
+        // Closing follows in any case.
+        let _ = self.lock.unlock();
     }
 }
 
@@ -204,6 +211,17 @@ mod tests {
         }
         let newer = String::from_utf8(good).unwrap().replacen(" 1 ", " 2 ", 1);
         assert_eq!(decode::<State>(newer.as_bytes()).unwrap_err(), Unusable::Newer);
+    }
+
+    #[test]
+    fn a_copy_of_the_lock_does_not_hold_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = open(folder.path(), "orders").unwrap();
+        // As a process just forked has it.
+        let copy = file.lock.try_clone().unwrap();
+        drop(file);
+        open(folder.path(), "orders").unwrap();
+        drop(copy);
     }
 
     #[test]

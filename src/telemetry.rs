@@ -38,8 +38,8 @@ pub(crate) struct Telemetry {
     gathering: Mutex<()>,
 }
 
-/// Names of the self-counters, derived from the catalogue by the caller: this leaf imports no lane.
-pub(crate) struct Names {
+/// What the catalogue says of the self-counters and of exemplars, handed in by the caller: this leaf imports no lane.
+pub(crate) struct Definitions {
     pub(crate) poll_duration: String,
     pub(crate) polls: String,
     pub(crate) poll_failures: String,
@@ -49,6 +49,8 @@ pub(crate) struct Names {
     pub(crate) otlp_rejected: String,
     pub(crate) otlp_dropped: String,
     pub(crate) traces: String,
+    /// Upper bounds of the buckets of the durations of executions.
+    pub(crate) duration_bounds_ms: &'static [u64],
 }
 
 impl Telemetry {
@@ -56,8 +58,8 @@ impl Telemetry {
     ///
     /// # Errors
     /// When two names are equal or one is no valid metric name: a mistake in the catalogue.
-    pub(crate) fn new(names: Names) -> Result<Self, prometheus::Error> {
-        let Names {
+    pub(crate) fn new(definitions: Definitions) -> Result<Self, prometheus::Error> {
+        let Definitions {
             poll_duration,
             polls,
             poll_failures,
@@ -67,7 +69,8 @@ impl Telemetry {
             otlp_rejected,
             otlp_dropped,
             traces,
-        } = names;
+            duration_bounds_ms,
+        } = definitions;
         // The help shown to people is the catalogue's; the crate only demands that there is one.
         let help = "see the catalogue";
         let this = Self {
@@ -84,7 +87,7 @@ impl Telemetry {
             otlp_rejected: IntCounterVec::new(Opts::new(otlp_rejected, help), &["signal"])?,
             otlp_dropped: IntCounterVec::new(Opts::new(otlp_dropped, help), &["signal"])?,
             traces: IntCounterVec::new(Opts::new(traces, help), &["store", "outcome"])?,
-            exemplars: Exemplars::default(),
+            exemplars: Exemplars::new(duration_bounds_ms),
             began: SystemTime::now(),
             gathering: Mutex::new(()),
         };

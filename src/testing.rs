@@ -64,7 +64,7 @@ impl Probe {
     ) -> Result<Self, String> {
         let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
         let telemetry =
-            Arc::new(Telemetry::new(metrics::telemetry_names()).map_err(|error| error.to_string())?);
+            Arc::new(Telemetry::new(metrics::telemetry_definitions()).map_err(|error| error.to_string())?);
         let (writer, reader) = store_view("probe".into());
         let settings = PollerSettings {
             interval: Duration::from_secs(1),

@@ -13,8 +13,8 @@ use super::catalogue::{
     PROCESS_THREADS, PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED, STATE_WRITE_FAILURES, TRACES,
 };
 use super::{Builder, Family, Kind, Metric, Sample, Value};
-use crate::observe::{CappedFamilies, View};
-use crate::telemetry::{Names, Telemetry};
+use crate::observe::{CappedFamilies, DURATION_MS, View};
+use crate::telemetry::{Definitions, Telemetry};
 
 /// Metrics whose values are kept in the registry of `telemetry`.
 const GATHERED: [&Metric; 15] = [
@@ -35,9 +35,9 @@ const GATHERED: [&Metric; 15] = [
     &PROCESS_THREADS,
 ];
 
-/// The names under which `telemetry` registers its counters.
-pub(crate) fn telemetry_names() -> Names {
-    Names {
+/// The names under which `telemetry` registers its counters, and the buckets that its exemplars are for.
+pub(crate) fn telemetry_definitions() -> Definitions {
+    Definitions {
         poll_duration: POLL_DURATION.prometheus_name(),
         polls: POLLS.prometheus_name(),
         poll_failures: POLL_FAILURES.prometheus_name(),
@@ -47,6 +47,7 @@ pub(crate) fn telemetry_names() -> Names {
         otlp_rejected: OTLP_REJECTED.prometheus_name(),
         otlp_dropped: OTLP_DROPPED.prometheus_name(),
         traces: TRACES.prometheus_name(),
+        duration_bounds_ms: DURATION_MS,
     }
 }
 

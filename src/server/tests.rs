@@ -37,7 +37,7 @@ fn settings() -> Settings {
 }
 
 fn readers<const N: usize>(stores: [StoreReader; N]) -> Readers {
-    let telemetry = Telemetry::new(metrics::telemetry_names()).unwrap();
+    let telemetry = Telemetry::new(metrics::telemetry_definitions()).unwrap();
     Readers::new(stores.into(), Arc::new(telemetry))
 }
 
@@ -341,7 +341,7 @@ async fn connections_have_a_cap_and_places_are_given_back() {
 /// So many stores that the landing page fits no socket's buffers: a request that stays in flight.
 fn crowd() -> Readers {
     let readers = (0..100_000).map(|n| store_view(format!("store-{n}").into()).1).collect();
-    Readers::new(readers, Arc::new(Telemetry::new(metrics::telemetry_names()).unwrap()))
+    Readers::new(readers, Arc::new(Telemetry::new(metrics::telemetry_definitions()).unwrap()))
 }
 
 async fn request_and_read_the_beginning(server: &Running) -> TcpStream {
