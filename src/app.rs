@@ -16,7 +16,7 @@ use crate::logs;
 use crate::management::ManagementAPI;
 use crate::metrics;
 use crate::observe::{Poller, PollerSettings, Readers, store_view};
-use crate::otlp::{self, Push};
+use crate::otlp::{self, Export, Push, Sender};
 use crate::server::{self, Server};
 use crate::source::{Degraded, Source};
 use crate::state::{StateError, StateFile};
@@ -379,7 +379,7 @@ impl ExporterBuilder {
         let readers = Readers::new(readers, Arc::clone(&telemetry));
         let logs = match settings.logs_collector().zip(addresses.first()) {
             Some(((collector, endpoint), address)) => Some(logs::Push::new(
-                otlp::Client::new(collector, &endpoint).map_err(StartError::Settings)?,
+                sender(collector, &endpoint, &telemetry)?,
                 log,
                 readers.clone(),
                 TraceIds::new(&settings.traces.namespace),
@@ -391,12 +391,23 @@ impl ExporterBuilder {
         };
         let push = collector.zip(addresses.first()).map(|(collector, address)| {
             let resource = otlp::resource(&settings.otlp, *address);
-            Push::new(collector, readers.clone(), telemetry, settings.otlp.metrics_interval, resource)
+            let sender = Sender::new(collector, telemetry);
+            Push::new(sender, readers.clone(), settings.otlp.metrics_interval, resource)
         });
         let server = Server::new(readers, server::Settings::from(&settings));
         let drain_timeout = settings.drain_timeout;
         Ok(Exporter { listeners, addresses, pollers, server, push, lanes, logs, drain_timeout })
     }
+}
+
+/// What sends requests of one kind to a collector.
+fn sender<E: Export + 'static>(
+    otlp: &Otlp,
+    endpoint: &Endpoint,
+    telemetry: &Arc<Telemetry>,
+) -> Result<Sender<E>, StartError> {
+    let client = otlp::Client::new(otlp, endpoint).map_err(StartError::Settings)?;
+    Ok(Sender::new(client, Arc::clone(telemetry)))
 }
 
 /// What sends the traces of a store, and what people should know of what ended in it.
@@ -414,11 +425,10 @@ fn lane(
         tracing::warn!(store = %name, "nothing is sent of what ends in it: its ManagementAPI has no history to follow");
         return Ok(None);
     };
-    let client = |collector: Option<(&Otlp, Endpoint)>| {
-        let client = collector.map(|(otlp, endpoint)| otlp::Client::new(otlp, &endpoint));
-        client.transpose().map_err(StartError::Settings)
+    let collectors = Collectors {
+        traces: traces.map(|(otlp, endpoint)| sender(otlp, &endpoint, telemetry)).transpose()?,
+        logs: logs.map(|(otlp, endpoint)| sender(otlp, &endpoint, telemetry)).transpose()?,
     };
-    let collectors = Collectors { traces: client(traces)?, logs: client(logs)? };
     let traces = &settings.traces;
     let lane_settings = traces::Settings {
         interval: settings.poll_interval,

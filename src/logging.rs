@@ -5,6 +5,7 @@ mod own;
 
 use std::io;
 
+use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt, registry};
@@ -20,6 +21,8 @@ pub(crate) fn start(config: &Config, sent: Option<Queue>, colours: bool) {
     let filter = EnvFilter::builder().parse_lossy(&config.log_filter);
     let lines = fmt::layer()
         .with_writer(io::stderr)
+        // Spans are of what is done again and again, and exist at the level of debugging: then each is told with its time.
+        .with_span_events(FmtSpan::CLOSE)
         // Otherwise a closed standard error ends the process: the complaint about it is an `eprintln!`.
         .log_internal_errors(false);
     let lines = match config.log_format {

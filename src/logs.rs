@@ -15,4 +15,4 @@ mod stuck;
 
 pub(crate) use push::Push;
 pub(crate) use queue::Queue;
-pub(crate) use record::{Workflow, count, own, requests};
+pub(crate) use record::{Workflow, own, requests};

@@ -2,7 +2,8 @@
 //!
 //! Rooms: `export` says what a signal is to a collector; `client` sends one request of any signal, with tries again
 //! within a time limit, by `grpc` or `http` with `tls`; `attribute` spells attributes; `failure` sorts what can go wrong and says it in words;
-//! `push` takes the newest view at each interval and sends it; `told` keeps the log short; `resource` says for whom.
+//! `sender` counts what becomes of requests of a signal, and `told` keeps the log of it short; `push` takes the newest view at each
+//! interval and sends it; `resource` says for whom.
 //!
 //! Nothing is queued: one request is in flight at most, and what a collector missed is not kept, for the next push
 //! holds newer values of the same counters. Nothing here is waited for by a poll or a scrape. No header's value and no
@@ -16,13 +17,14 @@ mod grpc;
 mod http;
 mod push;
 mod resource;
+mod sender;
 mod tls;
 mod told;
 
 pub(crate) use attribute::{attribute, number, text};
 pub(crate) use client::Client;
-pub(crate) use export::Accepted;
+pub(crate) use export::Export;
 pub(crate) use failure::SendError;
 pub(crate) use push::Push;
 pub(crate) use resource::resource;
-pub(crate) use told::Told;
+pub(crate) use sender::Sender;

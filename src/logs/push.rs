@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use tokio::time::MissedTickBehavior;
@@ -10,9 +10,9 @@ use tokio::time::MissedTickBehavior;
 use super::queue::Queue;
 use super::record;
 use super::stuck::Watch;
-use crate::labels::{ExportOutcome, Signal};
+use crate::labels::Signal;
 use crate::observe::Readers;
-use crate::otlp::{Client, Told};
+use crate::otlp::Sender;
 use crate::telemetry::Telemetry;
 use crate::trace_id::TraceIds;
 
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Pushes log records to one collector.
 pub(crate) struct Push {
-    client: Client,
+    sender: Sender<ExportLogsServiceRequest>,
     queue: Queue,
     readers: Readers,
     watch: Watch,
@@ -32,14 +32,13 @@ pub(crate) struct Push {
     interval: Duration,
     telemetry: Arc<Telemetry>,
     resource: Vec<(String, String)>,
-    told: Told,
     /// Taken out of the queue, and not taken by the collector yet.
     pending: VecDeque<ExportLogsServiceRequest>,
 }
 
 impl Push {
     pub(crate) fn new(
-        client: Client,
+        sender: Sender<ExportLogsServiceRequest>,
         queue: Queue,
         readers: Readers,
         ids: TraceIds,
@@ -47,17 +46,15 @@ impl Push {
         telemetry: Arc<Telemetry>,
         resource: Vec<(String, String)>,
     ) -> Self {
-        telemetry.announce_signal(Signal::Logs);
         telemetry.announce_dropped(Signal::Logs);
         Self {
-            client,
+            sender,
             queue,
             readers,
             watch: Watch::new(ids),
             interval,
             telemetry,
             resource,
-            told: Told::new(Signal::Logs),
             pending: VecDeque::new(),
         }
     }
@@ -92,23 +89,11 @@ impl Push {
     async fn send(&mut self) -> Result<(), Duration> {
         loop {
             while let Some(request) = self.pending.front() {
-                match self.client.send(request.clone()).await {
-                    Ok(accepted) => {
-                        let all = accepted.rejected == 0;
-                        let outcome = if all { ExportOutcome::Success } else { ExportOutcome::Partial };
-                        self.telemetry.exported(Signal::Logs, outcome, accepted.rejected);
-                        self.told.accepted(&accepted, Instant::now());
-                    }
+                match self.sender.send(request.clone()).await {
+                    Ok(()) => {}
                     // No other try would help, and everything behind it would wait for ever.
-                    Err(error) if error.malformed => {
-                        self.telemetry.exported(Signal::Logs, error.outcome, record::count(request));
-                        self.told.failed(&error, Instant::now());
-                    }
-                    Err(error) => {
-                        self.telemetry.exported(Signal::Logs, error.outcome, 0);
-                        self.told.failed(&error, Instant::now());
-                        return Err(error.wait.unwrap_or(PAUSE).max(PAUSE));
-                    }
+                    Err(error) if error.malformed => {}
+                    Err(error) => return Err(error.wait.unwrap_or(PAUSE).max(PAUSE)),
                 }
                 self.pending.pop_front();
             }

@@ -125,12 +125,6 @@ pub(crate) fn requests<'a>(
     requests
 }
 
-/// How many records there are in a request.
-pub(crate) fn count(request: &ExportLogsServiceRequest) -> u64 {
-    let scopes = request.resource_logs.iter().flat_map(|of| &of.scope_logs);
-    scopes.map(|of| of.log_records.len() as u64).sum()
-}
-
 fn request(scope_logs: Vec<ScopeLogs>, resource: &[(String, String)]) -> ExportLogsServiceRequest {
     let attributes = resource.iter().map(|(key, value)| text(key, value)).collect();
     let resource = Some(Resource { attributes, ..Resource::default() });

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use tracing::Instrument as _;
+
 use super::fold::{Dropped, Folder};
 use super::history::{Follower, State};
 use super::view::{Snapshot, StoreWriter};
@@ -96,10 +98,12 @@ impl Poller {
     pub(crate) async fn run(mut self) {
         loop {
             let began = Instant::now();
-            let well = self.poll().await;
+            let span = tracing::debug_span!("poll", store = %self.name);
+            let well = self.poll().instrument(span).await;
             let next = Instant::now() + pause(self.settings.interval, began.elapsed(), well);
             if well && self.is_behind() {
-                self.catch_up(next).await;
+                let span = tracing::debug_span!("follow_history", store = %self.name);
+                self.catch_up(next).instrument(span).await;
                 if !self.is_behind() {
                     // What could not be told before is told at once.
                     continue;

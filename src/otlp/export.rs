@@ -8,15 +8,23 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message;
+
+use crate::labels::Signal;
 
 /// A request to export.
 pub(crate) trait Export: Message {
     /// What is answered.
     type Answer: Message + Default;
 
+    const SIGNAL: Signal;
+
     /// Its method, for gRPC. (For HTTP, an address is of one signal.)
     fn method() -> PathAndQuery;
+
+    /// How many data points, spans or records it holds.
+    fn items(&self) -> u64;
 
     fn accepted(answer: Self::Answer) -> Accepted;
 }
@@ -33,8 +41,23 @@ pub(crate) struct Accepted {
 impl Export for ExportMetricsServiceRequest {
     type Answer = ExportMetricsServiceResponse;
 
+    const SIGNAL: Signal = Signal::Metrics;
+
     fn method() -> PathAndQuery {
         PathAndQuery::from_static("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export")
+    }
+
+    fn items(&self) -> u64 {
+        let metrics =
+            self.resource_metrics.iter().flat_map(|of| &of.scope_metrics).flat_map(|of| &of.metrics);
+        let points = metrics.filter_map(|metric| metric.data.as_ref()).map(|data| match data {
+            Data::Gauge(gauge) => gauge.data_points.len(),
+            Data::Sum(sum) => sum.data_points.len(),
+            Data::Histogram(histogram) => histogram.data_points.len(),
+            Data::ExponentialHistogram(histogram) => histogram.data_points.len(),
+            Data::Summary(summary) => summary.data_points.len(),
+        });
+        points.sum::<usize>() as u64
     }
 
     fn accepted(answer: Self::Answer) -> Accepted {
@@ -48,8 +71,15 @@ impl Export for ExportMetricsServiceRequest {
 impl Export for ExportTraceServiceRequest {
     type Answer = ExportTraceServiceResponse;
 
+    const SIGNAL: Signal = Signal::Traces;
+
     fn method() -> PathAndQuery {
         PathAndQuery::from_static("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    }
+
+    fn items(&self) -> u64 {
+        let scopes = self.resource_spans.iter().flat_map(|of| &of.scope_spans);
+        scopes.map(|of| of.spans.len()).sum::<usize>() as u64
     }
 
     fn accepted(answer: Self::Answer) -> Accepted {
@@ -63,8 +93,15 @@ impl Export for ExportTraceServiceRequest {
 impl Export for ExportLogsServiceRequest {
     type Answer = ExportLogsServiceResponse;
 
+    const SIGNAL: Signal = Signal::Logs;
+
     fn method() -> PathAndQuery {
         PathAndQuery::from_static("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+    }
+
+    fn items(&self) -> u64 {
+        let scopes = self.resource_logs.iter().flat_map(|of| &of.scope_logs);
+        scopes.map(|of| of.log_records.len()).sum::<usize>() as u64
     }
 
     fn accepted(answer: Self::Answer) -> Accepted {

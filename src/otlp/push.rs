@@ -6,45 +6,37 @@ use std::time::{Duration, SystemTime};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::client::Client;
-use super::told::Told;
+use super::sender::Sender;
 use crate::labels::{ExportOutcome, Signal};
 use crate::metrics;
 use crate::observe::Readers;
 use crate::output::otlp::{self, Starts};
-use crate::telemetry::Telemetry;
 
 /// Pushes metrics to one collector.
 pub(crate) struct Push {
-    client: Client,
+    sender: Sender<ExportMetricsServiceRequest>,
     readers: Readers,
-    telemetry: Arc<Telemetry>,
     interval: Duration,
     resource: Arc<[(String, String)]>,
     /// Shared with the thread that makes requests, so that one that is given up takes nothing with it.
     starts: Arc<Mutex<Starts>>,
-    told: Told,
     /// The collector asked to be left alone until then.
     not_before: Option<Instant>,
 }
 
 impl Push {
     pub(crate) fn new(
-        client: Client,
+        sender: Sender<ExportMetricsServiceRequest>,
         readers: Readers,
-        telemetry: Arc<Telemetry>,
         interval: Duration,
         resource: Vec<(String, String)>,
     ) -> Self {
-        telemetry.announce_signal(Signal::Metrics);
         Self {
-            client,
+            sender,
             readers,
-            telemetry,
             interval,
             resource: resource.into(),
             starts: Arc::default(),
-            told: Told::new(Signal::Metrics),
             not_before: None,
         }
     }
@@ -68,7 +60,7 @@ impl Push {
         }
         // What was in flight is newer in this one.
         if tokio::time::timeout(last, self.push()).await.is_err() {
-            self.telemetry.exported(Signal::Metrics, ExportOutcome::Timeout, 0);
+            self.sender.given_up();
             tracing::warn!(signal = %Signal::Metrics, "the OTLP collector did not take the last values in time");
         }
     }
@@ -79,22 +71,11 @@ impl Push {
         }
         self.not_before = None;
         for request in self.requests().await {
-            match self.client.send(request).await {
-                Ok(accepted) => {
-                    let all = accepted.rejected == 0;
-                    let outcome = if all { ExportOutcome::Success } else { ExportOutcome::Partial };
-                    self.telemetry.exported(Signal::Metrics, outcome, accepted.rejected);
-                    self.told.accepted(&accepted, std::time::Instant::now());
-                }
-                Err(error) => {
-                    self.telemetry.exported(Signal::Metrics, error.outcome, 0);
-                    self.told.failed(&error, std::time::Instant::now());
-                    self.not_before = error.wait.map(|wait| Instant::now() + wait);
-                    // Another piece may be taken where this one was refused; not where nobody takes anything.
-                    if error.outcome != ExportOutcome::Refused {
-                        return;
-                    }
-                }
+            let Err(error) = self.sender.send(request).await else { continue };
+            self.not_before = error.wait.map(|wait| Instant::now() + wait);
+            // Another piece may be taken where this one was refused; not where nobody takes anything.
+            if error.outcome != ExportOutcome::Refused {
+                return;
             }
         }
     }

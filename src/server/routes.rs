@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderName};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode};
+use tracing::Instrument as _;
 
 use super::landing;
 use super::respond::{self, Answer};
@@ -39,6 +41,15 @@ impl Site {
     /// Answers from the head alone. The body is dropped unread; hyper then closes a connection that sends one.
     pub(super) async fn answer<B>(&self, request: Request<B>) -> Answer {
         let (head, _body) = request.into_parts();
+        // Not the query: nothing here reads one, and people write into it what nobody should log.
+        let (method, path) = (&head.method, head.uri.path());
+        let span = tracing::debug_span!("request", %method, path, status = tracing::field::Empty);
+        let answer = self.answer_head(&head).instrument(span.clone()).await;
+        span.record("status", answer.status().as_u16());
+        answer
+    }
+
+    async fn answer_head(&self, head: &Parts) -> Answer {
         let Some(route) = self.route(head.uri.path()) else {
             let telemetry = &self.telemetry_path;
             let hint = format!("not found. There are: / {telemetry} /livez /readyz /-/healthy /-/ready\n");

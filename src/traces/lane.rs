@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
 
 use super::finished::Finished;
 use super::made::{Example, Made, Wanted};
 use super::past::{Past, Reader};
 use super::sample::Sampling;
-use crate::labels::{ExportOutcome, FailureReason, Signal, TraceOutcome};
+use crate::labels::{FailureReason, TraceOutcome};
 use crate::logs;
-use crate::otlp::{Accepted, Client, SendError, Told};
+use crate::otlp::{SendError, Sender};
 use crate::source::{self, Batch, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
 use crate::state::{self, StateFile};
 use crate::telemetry::Telemetry;
@@ -58,8 +59,8 @@ impl state::Kept for Kept {
 
 /// Who takes what; nobody, what is not wanted.
 pub(crate) struct Collectors {
-    pub(crate) traces: Option<Client>,
-    pub(crate) logs: Option<Client>,
+    pub(crate) traces: Option<Sender<ExportTraceServiceRequest>>,
+    pub(crate) logs: Option<Sender<ExportLogsServiceRequest>>,
 }
 
 /// Sends the traces of one store, or what people should know of them, or both.
@@ -76,8 +77,6 @@ pub(crate) struct Lane {
     identity: Option<String>,
     /// `identity` is that of the store that is read.
     recognised: bool,
-    told_traces: Told,
-    told_logs: Told,
     /// The last failure to read the store, which is not told twice.
     unread: Option<String>,
 }
@@ -96,7 +95,8 @@ enum Step {
 #[derive(Debug)]
 enum Failure {
     Store(SourceError),
-    Collector(Signal, SendError),
+    /// Counted and told by the sender.
+    Collector(SendError),
 }
 
 impl Lane {
@@ -109,7 +109,6 @@ impl Lane {
         file: Option<StateFile<Kept>>,
     ) -> Self {
         if collectors.traces.is_some() {
-            telemetry.announce_signal(Signal::Traces);
             telemetry.announce_traces(&store);
         }
         let start = if settings.backfill { Start::Beginning } else { Start::Now };
@@ -124,8 +123,6 @@ impl Lane {
             claimed: None,
             identity: None,
             recognised: false,
-            told_traces: Told::new(Signal::Traces),
-            told_logs: Told::new(Signal::Logs),
             unread: None,
         };
         lane.load();
@@ -188,7 +185,8 @@ impl Lane {
         let mut failures = 0;
         loop {
             let began = Instant::now();
-            let step = self.step().await;
+            let span = tracing::debug_span!("follow_traces", store = %self.store);
+            let step = self.step().instrument(span).await;
             failures = if step.is_ok() { 0 } else { failures + 1 };
             let pause = match step {
                 // Half of the time: a store is not kept busy by what can wait.
@@ -218,10 +216,7 @@ impl Lane {
                 }
                 None
             }
-            Failure::Collector(signal, error) => {
-                self.told(*signal).failed(error, Instant::now());
-                error.wait
-            }
+            Failure::Collector(error) => error.wait,
         }
     }
 
@@ -331,55 +326,27 @@ impl Lane {
         Ok(())
     }
 
-    /// Sends a request. One that no collector would take is counted and left, for all behind it would wait for ever: the
-    /// traces of which it held the roots.
+    /// Sends a request. Of one that no collector would take, the traces of which it held the roots: it is left, for all
+    /// behind it would wait for ever.
     async fn send(&mut self, request: ExportTraceServiceRequest) -> Result<HashSet<[u8; 16]>, Failure> {
-        let Some(client) = &self.collectors.traces else { return Ok(HashSet::new()) };
-        let scopes = request.resource_spans.iter().flat_map(|of| &of.scope_spans);
-        let spans = scopes.clone().map(|of| of.spans.len()).sum::<usize>() as u64;
-        let roots = scopes.flat_map(|of| &of.spans).filter(|span| span.parent_span_id.is_empty());
+        let Some(sender) = &mut self.collectors.traces else { return Ok(HashSet::new()) };
+        let spans = request.resource_spans.iter().flat_map(|of| &of.scope_spans).flat_map(|of| &of.spans);
+        let roots = spans.filter(|span| span.parent_span_id.is_empty());
         let traces = roots.filter_map(|root| root.trace_id.as_slice().try_into().ok()).collect();
-        let answer = client.send(request).await;
-        Ok(if self.taken(Signal::Traces, answer, spans)? { HashSet::new() } else { traces })
+        match sender.send(request).await {
+            Ok(()) => Ok(HashSet::new()),
+            Err(error) if error.malformed => Ok(traces),
+            Err(error) => Err(Failure::Collector(error)),
+        }
     }
 
     /// Sends records, likewise.
     async fn send_logs(&mut self, request: ExportLogsServiceRequest) -> Result<(), Failure> {
-        let Some(client) = &self.collectors.logs else { return Ok(()) };
-        let records = logs::count(&request);
-        let answer = client.send(request).await;
-        self.taken(Signal::Logs, answer, records).map(|_| ())
-    }
-
-    /// Whether a request with so many items was taken, or is to be left because it never will be.
-    fn taken(
-        &mut self,
-        signal: Signal,
-        answer: Result<Accepted, SendError>,
-        items: u64,
-    ) -> Result<bool, Failure> {
-        match answer {
-            Ok(accepted) => {
-                let all = accepted.rejected == 0;
-                let outcome = if all { ExportOutcome::Success } else { ExportOutcome::Partial };
-                self.telemetry.exported(signal, outcome, accepted.rejected);
-                self.told(signal).accepted(&accepted, Instant::now());
-                Ok(true)
-            }
-            Err(error) if error.malformed => {
-                self.telemetry.exported(signal, error.outcome, items);
-                self.told(signal).failed(&error, Instant::now());
-                Ok(false)
-            }
-            Err(error) => {
-                self.telemetry.exported(signal, error.outcome, 0);
-                Err(Failure::Collector(signal, error))
-            }
+        let Some(sender) = &mut self.collectors.logs else { return Ok(()) };
+        match sender.send(request).await {
+            Err(error) if !error.malformed => Err(Failure::Collector(error)),
+            _ => Ok(()),
         }
-    }
-
-    fn told(&mut self, signal: Signal) -> &mut Told {
-        if signal == Signal::Logs { &mut self.told_logs } else { &mut self.told_traces }
     }
 
     async fn save(&mut self) {

@@ -333,6 +333,41 @@ fn the_log_can_be_json() {
     assert_eq!(json["poll_interval"], "5s", "{line}");
 }
 
+#[cfg(unix)]
+#[test]
+fn when_debugging_the_log_tells_what_took_how_long() {
+    // A port that nobody listens at, for what is pushed.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("--otlp.endpoint=http://{nobody}");
+    let args = [
+        "--log.level=debug",
+        "--log.format=json",
+        "--otlp.metrics.interval=1s",
+        "--otlp.timeout=1s",
+        &endpoint,
+    ];
+    let mut serving = Serving::start(&args);
+    let listening: serde_json::Value = serde_json::from_str(&serving.wait_for("listening on")).unwrap();
+    let address = listening["message"].as_str().unwrap().rsplit("http://").next().unwrap().to_owned();
+    let address = address.split(['/', ' ', ',']).next().unwrap();
+    let request = "GET /livez?token=secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+
+    let mut spans = std::collections::HashMap::new();
+    while ["poll", "request", "export"].iter().any(|name| !spans.contains_key(*name)) {
+        let line = serving.wait_for("\"time.busy\"");
+        assert!(!line.contains("secret"), "{line}");
+        let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(json["level"], "DEBUG", "{line}");
+        spans.insert(json["span"]["name"].as_str().unwrap().to_owned(), json["span"].clone());
+    }
+    assert_eq!(spans["poll"]["store"], "a");
+    assert_eq!(spans["request"]["path"], "/livez");
+    assert_eq!(spans["request"]["status"], 200);
+    assert_eq!(spans["export"]["signal"], "metrics");
+}
+
 #[test]
 fn the_readme_has_the_table_of_flags() {
     const BEGIN: &str = "<!-- flags -->\n";
