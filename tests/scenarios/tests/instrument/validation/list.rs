@@ -26,7 +26,7 @@ macro_rules! validation {
     }};
 }
 
-/// All but those of the next function.
+/// All of them.
 #[rustfmt::skip] // a list
 pub(super) fn validations() -> Vec<Validation> {
     let mut all = list! {
@@ -175,14 +175,7 @@ pub(super) fn validations() -> Vec<Validation> {
             race_replay::test_continue_as_new_transition_delivery(&*stores, "0.1.30")),
         validation!("test_continue_as_new_transition_delivery 0.1.31", stores,
             race_replay::test_continue_as_new_transition_delivery(&*stores, "0.1.31")),
-    ]);
-    all
-}
-
-/// Those that look at the clock, of which no provider meets all: either it waits for work or it does not.
-#[rustfmt::skip]
-pub(super) fn timed() -> Vec<Validation> {
-    vec![
+        // Of which no provider meets all: either it waits for work or it does not.
         validation!("test_fetch_respects_timeout_upper_bound", stores,
             long_polling::test_fetch_respects_timeout_upper_bound(&*stores.create_provider().await)),
         validation!("test_short_poll_returns_immediately", stores,
@@ -195,5 +188,6 @@ pub(super) fn timed() -> Vec<Validation> {
             long_polling::test_long_poll_waits_for_timeout(&*stores.create_provider().await)),
         validation!("test_long_poll_work_item_waits_for_timeout", stores,
             long_polling::test_long_poll_work_item_waits_for_timeout(&*stores.create_provider().await)),
-    ]
+    ]);
+    all
 }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use duroxide::provider_validations::ProviderFactory;
 use duroxide::providers::Provider;
 use duroxide_exporter::Instrumented;
-use scenarios::store::{Postgres, Store};
+use duroxide_pg_opt::LongPollConfig;
+use scenarios::store::{By, Postgres, Store};
 use scenarios::stores::{Fresh, Kind};
 use scenarios::{sql, workload};
 
@@ -24,6 +25,8 @@ pub(super) struct Stores {
     place: Arc<Place>,
     /// Within `Instrumented`, or bare.
     wrapped: bool,
+    /// Waiting for work where its kind does, or not at all.
+    waits: bool,
     made: Mutex<Vec<(Store, Option<Fresh>)>>,
 }
 
@@ -49,8 +52,8 @@ impl Place {
 }
 
 impl Stores {
-    pub(super) fn at(place: Arc<Place>, wrapped: bool) -> Arc<Self> {
-        Arc::new(Self { place, wrapped, made: Mutex::default() })
+    pub(super) fn at(place: Arc<Place>, wrapped: bool, waits: bool) -> Arc<Self> {
+        Arc::new(Self { place, wrapped, waits, made: Mutex::default() })
     }
 
     fn last(&self) -> Store {
@@ -62,8 +65,17 @@ impl Stores {
 impl ProviderFactory for Stores {
     async fn create_provider(&self) -> Arc<dyn Provider> {
         let (store, fresh) = self.place.fresh().await;
+        let provider = match &store {
+            Store::Postgres(Postgres { database, schema, by: By::DuroxidePgOpt }) if !self.waits => {
+                let config = LongPollConfig { enabled: false, ..LongPollConfig::default() };
+                let provider =
+                    duroxide_pg_opt::PostgresProvider::new_with_options(database, Some(schema), config);
+                Arc::new(provider.await.expect("the provider opens the store"))
+            }
+            store => store.provider().await,
+        };
         // Some of the tests want more of SQLite than it does: that nobody is told that it is locked.
-        let provider = workload::one_at_a_time(store.provider().await);
+        let provider = workload::one_at_a_time(provider);
         self.made.lock().unwrap().push((store, fresh));
         if self.wrapped { Instrumented::wrap(provider) } else { provider }
     }
