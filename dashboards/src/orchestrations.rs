@@ -29,6 +29,7 @@ pub(crate) fn dashboard() -> Dashboard {
         .line(8, histories())
         .heading("Activities and events of all orchestrations")
         .line(8, activities())
+        .line(8, events())
         .finish();
     frame::dashboard(
         ORCHESTRATIONS,
@@ -142,8 +143,9 @@ fn by_version() -> Panel {
     ];
     table(
         "Orchestrations and versions",
-        "Instances that the store holds now, by the status of their current execution, and executions of the last hour. \
-         Failed share: of those that ended in the last 15 minutes. A click on a name chooses it.",
+        "Instances that the store holds now, by the status of their current execution, and executions of the last hour; \
+         cancelled ones are failed in both. Failed share: failed ones of those that completed or failed in the last 15 minutes, but for cancelled ones. A click \
+         on a name chooses it.",
         "short",
     )
     .query(&instances("running"), "")
@@ -412,8 +414,13 @@ fn activities() -> Vec<(u32, Panel)> {
                 "{{activity}} {{outcome}}",
             ),
         ),
+    ]
+}
+
+fn events() -> Vec<(u32, Panel)> {
+    vec![
         (
-            12,
+            8,
             series(
                 "Round trip of activities, p95",
                 "From the turn that scheduled an activity to the turn that took its result, by name: queueing, running, \
@@ -424,15 +431,24 @@ fn activities() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_activity_roundtrip_seconds").quantile("0.95", &["activity"]), "{{activity}}"),
         ),
         (
-            12,
+            8,
             series(
-                "Scheduled and received",
-                "Activities that orchestrations asked for, and events from outside that they took in, a second: \
-                 raised (event) or sent to a queue of the instance (queue).",
+                "Activities scheduled",
+                "Activities a second that orchestrations asked for, by name. Each try of a retry is one.",
                 "cps",
             )
-            .query(&sum(&[], &family("duroxide_activities_scheduled_total").rate()), "activities")
-            .query(&sum(&["channel"], &family("duroxide_events_received_total").rate()), "by {{channel}}"),
+            .stacked()
+            .query(&sum(&["activity"], &family("duroxide_activities_scheduled_total").rate()), "{{activity}}"),
+        ),
+        (
+            8,
+            series(
+                "Events received",
+                "Events from outside that executions took in, a second: raised (event) or sent to a queue of the instance \
+                 (queue).",
+                "cps",
+            )
+            .query(&sum(&["channel"], &family("duroxide_events_received_total").rate()), "{{channel}}"),
         ),
     ]
 }

@@ -6,7 +6,8 @@ use crate::model::{Dashboard, Panel};
 use crate::panel::{Column, colors, series, stat, table};
 use crate::query::{Family, family, max, sum};
 use crate::signals::{
-    DAY, data_age, drain, failed_share, failed_stat, oldest_ready_age, oldest_ready_stat, stuck, stuck_stat,
+    NEVER, data_age, data_age_stat, drain, failed_share, failed_stat, oldest_ready_age, oldest_ready_stat,
+    stuck, stuck_stat,
 };
 
 pub(crate) fn dashboard() -> Dashboard {
@@ -55,28 +56,18 @@ fn stats() -> Vec<(u32, Panel)> {
             4,
             stat(
                 "Time to drain",
-                "How long the slowest queue would need for what is in it at the present pace, if nothing more came. \
-                 0 when all are empty; a day stands for a day or more, also for a queue that nobody empties.",
+                "How long the slowest queue would need for what is in it at the pace of the last 10 minutes, if nothing \
+                 more came. 0 when all are empty; never is a queue that nobody empties, or that takes 11 days and more.",
                 "s",
                 &max(&[], &drain()),
             )
+            .beyond(NEVER)
             .thresholds(&[(300.0, "yellow"), (1800.0, "red")])
             .link("Queues", &to(frame::QUEUES, "${store:queryparam}")),
         ),
         (4, failed_stat(None).link("Orchestrations", &orchestrations())),
         (4, stuck_stat(None).link("Orchestrations", &orchestrations())),
-        (
-            4,
-            stat(
-                "Age of the data",
-                "How old what this page shows is, for the store where it is oldest: the time since the last good poll, \
-                 and the lag of the replica where one is read. Nothing on this page is newer.",
-                "s",
-                &max(&[], &data_age()),
-            )
-            .thresholds(&[(60.0, "yellow"), (300.0, "red")])
-            .link("Exporter and store", &to(frame::EXPORTER, "${store:queryparam}")),
-        ),
+        (4, data_age_stat().link("Exporter and store", &to(frame::EXPORTER, "${store:queryparam}"))),
     ]
 }
 
@@ -120,7 +111,8 @@ fn stores() -> Panel {
             title: "Drain",
             unit: "s",
             decimals: Some(1),
-            thresholds: &[(300.0, "yellow"), (1800.0, "red"), (DAY, "dark-red")],
+            thresholds: &[(300.0, "yellow"), (1800.0, "red")],
+            beyond: Some(NEVER),
             ..Column::default()
         },
         Column { field: "Value #G", title: "Running", unit: "short", ..Column::default() },
@@ -142,13 +134,14 @@ fn stores() -> Panel {
     ];
     table(
         "Stores",
-        "Each store with its worst queue. A click on a name leads to its queues. Failed: share of the executions that \
-         ended in the last 15 minutes. Mode replica: a standby or a copy is read.",
+        "Each store with its worst queue. A click on a name leads to its queues. Data age: of the exporter where it is \
+         longest. Drain: at the pace of 10 minutes. Failed: of the executions that completed or failed in 15 minutes. \
+         Read replica: a standby or a copy.",
         "short",
     )
     .query(&family("duroxide_store_info").now(), "")
     .query(&family("duroxide_up").now(), "")
-    .query(&data_age(), "")
+    .query(&data_age(by_store), "")
     .query(&sum(by_store, &family("duroxide_queue_fetchable_messages").now()), "")
     .query(&max(by_store, &oldest_ready_age(None)), "")
     .query(&max(by_store, &drain()), "")

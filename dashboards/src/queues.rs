@@ -4,8 +4,8 @@ use crate::frame::{self, QUEUES, World};
 use crate::layout::Layout;
 use crate::model::{Dashboard, Panel};
 use crate::panel::{Column, colors, series, stat, table};
-use crate::query::{family, max, sum};
-use crate::signals::{dequeued, drain, oldest_ready_age, oldest_ready_stat};
+use crate::query::{Family, family, max, sum};
+use crate::signals::{NEVER, dequeued, drain, oldest_ready_age, oldest_ready_stat};
 
 /// The queues that are chosen.
 const CHOSEN: &str = r#"queue=~"$queue""#;
@@ -112,7 +112,7 @@ fn states() -> Panel {
 fn flow() -> Vec<(u32, Panel)> {
     vec![
         (
-            6,
+            12,
             series(
                 "Oldest waiting work",
                 "How long the oldest message that could be worked on has been waiting since it became visible.",
@@ -122,7 +122,7 @@ fn flow() -> Vec<(u32, Panel)> {
             .query(&oldest_ready_age(Some(CHOSEN)), "{{store}} {{queue}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Put in",
                 "Messages a second that are put on the queues, from the tables' own sequences. The orchestrator queue \
@@ -132,23 +132,25 @@ fn flow() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_queue_enqueued_total").with(CHOSEN).rate(), "{{store}} {{queue}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Taken out",
                 "Messages a second that leave the queues. Of a standby it is what the history tells: events that were \
                  messages, and activities that ended.",
                 "cps",
             )
-            .query(&chosen(&dequeued()), "{{store}} {{queue}}"),
+            .query(&chosen(&dequeued(Family::rate)), "{{store}} {{queue}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Time to drain",
-                "How long what could be worked on would take at the present pace, if nothing more came; due timers are \
-                 work for orchestrators. A day stands for a day or more, and for a queue that nobody empties.",
+                "How long what could be worked on would take at the pace of 10 minutes, if nothing more came; due timers \
+                 are work for orchestrators. Never: nothing leaves the queue, or it takes 11 days and more. Logarithmic.",
                 "s",
             )
+            .log_from_zero()
+            .beyond(NEVER)
             .thresholds(&[(300.0, "yellow"), (1800.0, "red")])
             .query(&chosen(&drain()), "{{store}} {{queue}}"),
         ),
