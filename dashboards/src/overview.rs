@@ -10,10 +10,18 @@ use crate::signals::{
     stuck, stuck_stat,
 };
 
+/// The rules of alerts about queues, orchestrations, stores and exporters.
+const RULES: [&str; 4] = [
+    include_str!("../rules/duroxide-alerts-queues.yaml"),
+    include_str!("../rules/duroxide-alerts-workflows.yaml"),
+    include_str!("../rules/duroxide-alerts-store.yaml"),
+    include_str!("../rules/duroxide-alerts-exporter.yaml"),
+];
+
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
         .line(5, stats())
-        .line(7, vec![(15, stores()), (9, alerts())])
+        .line(7, vec![(14, stores()), (10, alerts())])
         .heading("Throughput and failures")
         .line(8, throughput())
         .heading("Waiting")
@@ -153,7 +161,15 @@ fn stores() -> Panel {
 
 fn alerts() -> Panel {
     let columns = [
-        Column { field: "alertname", title: "Alert", ..Column::default() },
+        Column {
+            field: "alertname",
+            title: "Alert",
+            link: Some((
+                "Its cause, on ${__data.fields.Dashboard}",
+                &to("${__data.fields.Dashboard}", "var-store=${__data.fields.Store}"),
+            )),
+            ..Column::default()
+        },
         Column {
             field: "Value",
             title: "Severity",
@@ -162,8 +178,9 @@ fn alerts() -> Panel {
             states: &[(3, "critical", "red"), (2, "warning", "orange"), (1, "info", "blue")],
             ..Column::default()
         },
-        Column { field: "store", title: "Store", width: Some(85), empty: "-", ..Column::default() },
-        Column { field: "queue", title: "Queue", width: Some(105), empty: "-", ..Column::default() },
+        Column { field: "store", title: "Store", width: Some(75), ..Column::default() },
+        Column { field: "queue", title: "Queue", width: Some(100), empty: "-", ..Column::default() },
+        Column { field: "dashboard", title: "Dashboard", width: Some(160), ..Column::default() },
     ];
     // As numbers, for the worst to come first: in the order of letters, critical would be below warning.
     let severity = |matcher: &str| {
@@ -171,21 +188,45 @@ fn alerts() -> Panel {
     };
     table(
         "Firing alerts",
-        "Alerts of this project's rules that fire now, the gravest first. Empty while nothing is wrong, and where the \
-         rules are not loaded.",
+        "Alerts of this project's rules that fire now, the gravest first. A click on one leads to the dashboard on which its \
+         cause is seen, with its store. Empty while nothing is wrong, and where the rules are not loaded.",
         "short",
     )
     .query(
-        &format!(
+        &seen(&format!(
             "max by (alertname, store, queue) (3 * {} or 2 * {} or {})",
             severity(r#"="critical""#),
             severity(r#"="warning""#),
             severity(r#"!~"critical|warning""#),
-        ),
+        )),
         "",
     )
     .no_value("None")
     .columns(&columns, &[], "Severity")
+}
+
+/// The dashboard that each alert's own link leads to, as a label; what is about no store is about all of them.
+fn seen(alerts: &str) -> String {
+    let all = format!(r#"label_replace({alerts}, "store", "All", "store", "")"#);
+    let elsewhere = format!(r#"label_replace({all}, "dashboard", "{}", "", "")"#, frame::EXPORTER);
+    [frame::QUEUES, frame::ORCHESTRATIONS].iter().fold(elsewhere, |found, dashboard| {
+        let names = seen_on(dashboard).join("|");
+        format!(r#"label_replace({found}, "dashboard", "{dashboard}", "alertname", "{names}")"#)
+    })
+}
+
+/// Names of the alerts whose link leads to a dashboard, out of the shipped rules.
+fn seen_on(dashboard: &str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    let mut alert = "";
+    for line in RULES.iter().flat_map(|file| file.lines()).map(str::trim) {
+        alert = line.strip_prefix("- alert: ").unwrap_or(alert);
+        let path = line.strip_prefix("dashboard_url: /d/").unwrap_or_default();
+        if path.split('?').next() == Some(dashboard) && !names.contains(&alert) {
+            names.push(alert);
+        }
+    }
+    names
 }
 
 fn throughput() -> Vec<(u32, Panel)> {

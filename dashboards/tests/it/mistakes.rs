@@ -130,6 +130,12 @@ fn in_links_and_variables() {
     assert!(link(&right.replace("&${__url_time_range}", "")).contains("forgets the time"));
     assert!(link(&right.replace("${datasource:queryparam}&", "")).contains("forgets the data source"));
     let mut dashboards = committed();
+    let alerts = panel(&mut dashboards, "duroxide-overview", "Firing alerts");
+    let query =
+        alerts["targets"][0]["expr"].as_str().unwrap().replace("\"duroxide-queues\"", "\"duroxide-queue\"");
+    alerts["targets"][0]["expr"] = json!(query);
+    assert!(checks::all(&dashboards).join("\n").contains("leads to no dashboard"));
+    let mut dashboards = committed();
     dashboards[0]["templating"]["list"]
         .as_array_mut()
         .unwrap()
