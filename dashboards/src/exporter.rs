@@ -324,9 +324,9 @@ fn lost() -> Vec<(u32, Panel)> {
     let all =
         dropped().into_iter().fold(all, |panel, (family, name)| panel.query(&in_an_hour(&family), name));
     vec![
-        (10, all),
+        (12, all),
         (
-            7,
+            12,
             series(
                 "Names beyond the cap",
                 "Label combinations in the last hour that an exporter summed up as other, once a poll each, because their \
@@ -343,7 +343,17 @@ fn lost() -> Vec<(u32, Panel)> {
             ),
         ),
         (
-            7,
+            12,
+            series(
+                "Events missed",
+                "Events in the last hour that were deleted before a poll saw them, as far as the store lets it be known, by \
+                 store: counters and histograms are too low by them.",
+                "short",
+            )
+            .query(&family("duroxide_history_missed_total").increase("1h"), "{{store}}"),
+        ),
+        (
+            12,
             series(
                 "Telemetry not taken",
                 "Data points, spans and log records in the last hour that the collector rejected, and log records that were \
@@ -373,8 +383,7 @@ fn store() -> Vec<(u32, Panel)> {
                 "cps",
             )
             .stacked()
-            .query(&sum(&["type"], &family("duroxide_history_events_total").rate()), "{{type}}")
-            .legend_table(),
+            .query(&sum(&["type"], &family("duroxide_history_events_total").rate()), "{{type}}"),
         ),
         (
             12,
@@ -427,7 +436,7 @@ fn process() -> Vec<(u32, Panel)> {
     let (cpu, ours) = process_of("process_cpu_seconds_total");
     vec![
         (
-            4,
+            8,
             series(
                 "CPU",
                 "Cores that each exporter uses. Figures of processes are scraped, not pushed.",
@@ -437,23 +446,9 @@ fn process() -> Vec<(u32, Panel)> {
             .query(&format!("{} and {ours}", cpu.rate()), "{{instance}}"),
         ),
         (
-            4,
+            8,
             series("Resident memory", "Memory of each exporter that is not swapped out.", "bytes")
                 .query(&figure("process_resident_memory_bytes"), "{{instance}}"),
-        ),
-        (
-            4,
-            series(
-                "Open files",
-                "Open file descriptors of each exporter: its connections and files.",
-                "short",
-            )
-            .query(&figure("process_open_fds"), "{{instance}}"),
-        ),
-        (
-            4,
-            series("Threads", "Threads of each exporter's process: a number that stays what it is.", "short")
-                .query(&figure("process_threads"), "{{instance}}"),
         ),
         (
             8,
@@ -476,6 +471,20 @@ fn process() -> Vec<(u32, Panel)> {
                     &["Value #A"],
                     "Up for",
                 ),
+        ),
+        (
+            12,
+            series(
+                "Open files",
+                "Open file descriptors of each exporter: its connections and files.",
+                "short",
+            )
+            .query(&figure("process_open_fds"), "{{instance}}"),
+        ),
+        (
+            12,
+            series("Threads", "Threads of each exporter's process: a number that stays what it is.", "short")
+                .query(&figure("process_threads"), "{{instance}}"),
         ),
     ]
 }

@@ -21,7 +21,8 @@ const RULES: [&str; 4] = [
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
         .line(5, stats())
-        .line(7, vec![(14, stores()), (10, alerts())])
+        .line(6, vec![(24, stores())])
+        .line(7, vec![(24, alerts())])
         .heading("Throughput and failures")
         .line(8, throughput())
         .heading("Waiting")
@@ -174,13 +175,13 @@ fn alerts() -> Panel {
             field: "Value",
             title: "Severity",
             unit: "none",
-            width: Some(85),
+            width: Some(160),
             states: &[(3, "critical", "red"), (2, "warning", "orange"), (1, "info", "blue")],
             ..Column::default()
         },
-        Column { field: "store", title: "Store", width: Some(75), ..Column::default() },
-        Column { field: "queue", title: "Queue", width: Some(100), empty: "-", ..Column::default() },
-        Column { field: "dashboard", title: "Dashboard", width: Some(160), ..Column::default() },
+        Column { field: "store", title: "Store", width: Some(260), ..Column::default() },
+        Column { field: "queue", title: "Queue", width: Some(260), empty: "-", ..Column::default() },
+        Column { field: "dashboard", title: "Dashboard", width: Some(260), ..Column::default() },
     ];
     // As numbers, for the worst to come first: in the order of letters, critical would be below warning.
     let severity = |matcher: &str| {

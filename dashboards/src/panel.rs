@@ -311,11 +311,11 @@ impl Panel {
         self
     }
 
-    /// A logarithmic axis that has a zero, and is even below 1.
-    pub(crate) fn log_from_zero(mut self) -> Self {
-        let scale = json!({"linearThreshold": 1, "log": 10, "type": "symlog"});
-        self.defaults().custom.insert("scaleDistribution".to_owned(), scale);
-        self
+    /// A logarithmic axis that begins with a value: it has no zero, and what is less must not be asked for.
+    pub(crate) fn log_from(self, least: f64) -> Self {
+        let mut made = self.log();
+        made.defaults().min = Some(least);
+        made
     }
 
     /// A text for whatever is as great as this, in legends, on the axis and instead of the number.

@@ -146,13 +146,14 @@ fn flow() -> Vec<(u32, Panel)> {
             series(
                 "Time to drain",
                 "How long what could be worked on would take at the pace of 10 minutes, if nothing more came; due timers \
-                 are work for orchestrators. Never: nothing leaves the queue, or it takes 11 days and more. Logarithmic.",
+                 are work for orchestrators. Never: nothing leaves the queue, or it takes 11 days and more. A second or less, \
+                 also when nothing waits, is at the foot.",
                 "s",
             )
-            .log_from_zero()
+            .log_from(1.0)
             .beyond(NEVER)
             .thresholds(&[(300.0, "yellow"), (1800.0, "red")])
-            .query(&chosen(&drain()), "{{store}} {{queue}}"),
+            .query(&format!("clamp_min({}, 1)", chosen(&drain())), "{{store}} {{queue}}"),
         ),
     ]
 }
@@ -232,7 +233,7 @@ fn activities() -> Vec<(u32, Panel)> {
 fn retries() -> Vec<(u32, Panel)> {
     vec![
         (
-            6,
+            12,
             series(
                 "Messages tried again",
                 "Messages that were handed out before without being acknowledged. A storm of them is a worker that \
@@ -242,7 +243,7 @@ fn retries() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_queue_retrying_messages").with(CHOSEN).now(), "{{store}} {{queue}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Expired leases",
                 "How long ago the oldest lease that is over ran out. Short peaks are workers that were replaced; \
@@ -256,7 +257,7 @@ fn retries() -> Vec<(u32, Panel)> {
             ),
         ),
         (
-            6,
+            12,
             series(
                 "Instance locks",
                 "Instances that a runtime is executing (active), or that one was executing when it died or hung \
@@ -267,7 +268,7 @@ fn retries() -> Vec<(u32, Panel)> {
             .palette(&[("active", "green"), ("expired", "red")]),
         ),
         (
-            6,
+            12,
             series(
                 "Worker sessions",
                 "Sessions that bind activities to one worker. Expired ones are removed by the runtime after some \
