@@ -20,7 +20,7 @@ pub(crate) fn dashboard() -> Dashboard {
         .heading("Lost on the way")
         .line(8, lost())
         .heading("Histories and size")
-        .line(12, store())
+        .line(10, store())
         .heading("Pushes and traces")
         .line(8, otlp())
         .heading("Process")
@@ -170,6 +170,7 @@ fn polls() -> Vec<(u32, Panel)> {
         (
             8,
             series("Duration of polls", "How long polls take, failed ones included, by store.", "s")
+                .soft_max(0.01)
                 .query(&duration.quantile("0.5", &["store"]), "{{store}} p50")
                 .query(&duration.quantile("0.95", &["store"]), "{{store}} p95"),
         ),
@@ -375,7 +376,7 @@ fn lost() -> Vec<(u32, Panel)> {
 fn store() -> Vec<(u32, Panel)> {
     vec![
         (
-            12,
+            24,
             series(
                 "Events counted",
                 "Events of the histories a second that were counted, by type. unknown and undecodable are types this \
@@ -386,7 +387,7 @@ fn store() -> Vec<(u32, Panel)> {
             .query(&sum(&["type"], &family("duroxide_history_events_total").rate()), "{{type}}"),
         ),
         (
-            12,
+            24,
             series(
                 "Size of the store",
                 "For SQLite the database and its write-ahead log, for Postgres each table with its indexes.",

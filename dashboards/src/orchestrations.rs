@@ -25,11 +25,10 @@ pub(crate) fn dashboard() -> Dashboard {
         .line(8, failures())
         .heading("Waiting")
         .line(8, waiting())
-        .heading("Histories and versions")
+        .heading("Histories, versions and events")
         .line(8, histories())
-        .heading("Activities and events of all orchestrations")
+        .heading("Activities of all orchestrations")
         .line(8, activities())
-        .line(8, events())
         .finish();
     frame::dashboard(
         ORCHESTRATIONS,
@@ -354,7 +353,7 @@ fn waiting() -> Vec<(u32, Panel)> {
 fn histories() -> Vec<(u32, Panel)> {
     vec![
         (
-            12,
+            8,
             series(
                 "Length of histories, p95",
                 "Events of an execution when it ended. Each turn replays them all, so turns of long ones are slow: \
@@ -368,7 +367,7 @@ fn histories() -> Vec<(u32, Panel)> {
             ),
         ),
         (
-            12,
+            8,
             series(
                 "Running executions by runtime version",
                 "Running executions of all orchestrations by the version of the framework that began them: a runtime \
@@ -380,6 +379,16 @@ fn histories() -> Vec<(u32, Panel)> {
                 &sum(&["runtime_version"], &family("duroxide_executions_running").now()),
                 "duroxide {{runtime_version}}",
             ),
+        ),
+        (
+            8,
+            series(
+                "Events received",
+                "Events from outside that executions took in, a second: raised (event) or sent to a queue of the instance \
+                 (queue).",
+                "cps",
+            )
+            .query(&sum(&["channel"], &family("duroxide_events_received_total").rate()), "{{channel}}"),
         ),
     ]
 }
@@ -414,13 +423,8 @@ fn activities() -> Vec<(u32, Panel)> {
                 "{{activity}} {{outcome}}",
             ),
         ),
-    ]
-}
-
-fn events() -> Vec<(u32, Panel)> {
-    vec![
         (
-            8,
+            12,
             series(
                 "Round trip of activities, p95",
                 "From the turn that scheduled an activity to the turn that took its result, by name: queueing, running, \
@@ -431,7 +435,7 @@ fn events() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_activity_roundtrip_seconds").quantile("0.95", &["activity"]), "{{activity}}"),
         ),
         (
-            8,
+            12,
             series(
                 "Activities scheduled",
                 "Activities a second that orchestrations asked for, by name. Each try of a retry is one.",
@@ -439,16 +443,6 @@ fn events() -> Vec<(u32, Panel)> {
             )
             .stacked()
             .query(&sum(&["activity"], &family("duroxide_activities_scheduled_total").rate()), "{{activity}}"),
-        ),
-        (
-            8,
-            series(
-                "Events received",
-                "Events from outside that executions took in, a second: raised (event) or sent to a queue of the instance \
-                 (queue).",
-                "cps",
-            )
-            .query(&sum(&["channel"], &family("duroxide_events_received_total").rate()), "{{channel}}"),
         ),
     ]
 }

@@ -22,7 +22,7 @@ pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
         .line(5, stats())
         .line(6, vec![(24, stores())])
-        .line(7, vec![(24, alerts())])
+        .line(9, vec![(24, alerts())])
         .heading("Throughput and failures")
         .line(8, throughput())
         .heading("Waiting")

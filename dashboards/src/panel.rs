@@ -81,6 +81,9 @@ fn panel(kind: &'static str, title: &str, description: &str, unit: &'static str,
     }
 }
 
+/// Without a value. On one line: with a space that breaks, it would be two.
+const NO_DATA: &str = "No\u{a0}data";
+
 /// One number and how it came to be: above which value it is yellow, and above which red.
 ///
 /// It is of now. A series that has ended is shorter in Grafana, its last value no less the last: so steps without a value
@@ -97,9 +100,9 @@ pub(crate) fn stat(title: &str, description: &str, unit: &'static str, expr: &st
     });
     let mut made = panel("stat", title, description, unit, options)
         .query(&format!("{expr} or vector(NaN)"), "")
-        .no_value("No data")
+        .no_value(NO_DATA)
         .color("blue");
-    let nothing = json!({"match": "null+nan", "result": {"color": "text", "index": 0, "text": "No data"}});
+    let nothing = json!({"match": "null+nan", "result": {"color": "text", "index": 0, "text": NO_DATA}});
     made.defaults().mappings = vec![json!({"type": "special", "options": nothing})];
     made
 }

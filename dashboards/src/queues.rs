@@ -169,42 +169,45 @@ fn activities() -> Vec<(u32, Panel)> {
     let by: &[&str] = &["store", "activity", "tag"];
     let state = |state: &str| sum(by, &rows.clone().with(&format!(r#"state="{state}""#)).now());
     let columns = [
-        Column { field: "store", title: "Store", width: Some(85), ..Column::default() },
+        Column { field: "store", title: "Store", width: Some(170), ..Column::default() },
         Column { field: "activity", title: "Activity", ..Column::default() },
-        Column { field: "tag", title: "Tag", width: Some(110), empty: "-", ..Column::default() },
+        Column { field: "tag", title: "Tag", width: Some(220), empty: "-", ..Column::default() },
         Column {
             field: "Value #A",
             title: "Ready",
-            width: Some(70),
+            width: Some(140),
             thresholds: &[(1.0, "blue")],
             ..Column::default()
         },
-        Column { field: "Value #B", title: "In flight", width: Some(80), ..Column::default() },
-        Column { field: "Value #C", title: "Delayed", width: Some(80), ..Column::default() },
+        Column { field: "Value #B", title: "In flight", width: Some(140), ..Column::default() },
+        Column { field: "Value #C", title: "Delayed", width: Some(140), ..Column::default() },
         Column {
             field: "Value #D",
             title: "Expired",
-            width: Some(80),
+            width: Some(140),
             thresholds: &[(1.0, "red")],
             ..Column::default()
         },
     ];
     vec![
         (
-            7,
+            12,
             series(
                 "Worker queue by activity",
-                "Messages of the worker queue that could be worked on or are, by activity.",
+                "Messages of the worker queue that could be worked on or are, by activity; unreadable are those that tell none.",
                 "short",
             )
             .stacked()
             .query(
-                &sum(&["activity"], &rows.clone().with(r#"state!="delayed""#).now()),
+                &format!(
+ r#"label_replace({}, "activity", "unreadable", "activity", "")"#,
+ sum(&["activity"], &rows.clone().with(r#"state!="delayed""#).now())
+),
                 "{{activity}}",
             ),
         ),
         (
-            6,
+            12,
             series(
                 "Oldest waiting work by tag",
                 "How long the oldest activity of each routing tag has been waiting. One that only grows belongs to a \
@@ -215,7 +218,7 @@ fn activities() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_activity_queue_oldest_ready_age_seconds").now(), "{{store}} {{tag}}"),
         ),
         (
-            11,
+            24,
             table(
                 "Activities in the queue",
                 "Messages of the worker queue now, by activity and routing tag.",

@@ -106,6 +106,14 @@ fn in_panels() {
         },
         "two queries",
     );
+    let stat = "Most attempts";
+    let calcs = |panel: &mut Value| panel["options"]["reduceOptions"]["calcs"] = json!(["lastNotNull"]);
+    assert_found_after(stat, calcs, "may be an old one");
+    let bare = |panel: &mut Value| {
+        let expression = panel["targets"][0]["expr"].as_str().unwrap().replace(" or vector(NaN)", "");
+        panel["targets"][0]["expr"] = json!(expression);
+    };
+    assert_found_after(stat, bare, "leave its last figure standing");
     assert_found_after(
         "Activities in the queue",
         |panel| panel["transformations"][1]["options"]["renameByName"]["Value #E"] = json!("E"),
