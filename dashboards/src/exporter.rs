@@ -5,7 +5,7 @@ use crate::layout::Layout;
 use crate::model::{Dashboard, Panel};
 use crate::panel::{Column, colors, series, stat, table, timeline};
 use crate::query::{Family, family, max, some, sum};
-use crate::signals::{data_age, data_age_stat};
+use crate::signals::{data_age, data_age_stat, while_watched};
 
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
@@ -49,7 +49,7 @@ fn figure(name: &'static str) -> String {
 fn stats() -> Vec<(u32, Panel)> {
     // Without a push there is nothing to drop, without traces none to lose; without exporters nobody knows.
     let lost = dropped().map(|(family, _)| format!("({} or vector(0))", in_an_hour(&family))).join(" + ");
-    let lost = format!("{lost} and {}", sum(&[], &family("duroxide_up").now()));
+    let lost = while_watched(&lost);
     vec![
         (
             4,
@@ -69,7 +69,7 @@ fn stats() -> Vec<(u32, Panel)> {
                 "Failed polls, 15 min",
                 "Polls of all exporters that failed in the last 15 minutes; the reasons are below.",
                 "short",
-                &sum(&[], &family("duroxide_poll_failures_total").per_exporter().increase("15m")),
+                &while_watched(&sum(&[], &family("duroxide_poll_failures_total").per_exporter().increase("15m"))),
             )
             .decimals(0)
             .thresholds(&[(1.0, "yellow"), (10.0, "red")]),

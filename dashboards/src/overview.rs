@@ -22,7 +22,7 @@ pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
         .line(5, stats())
         .line(6, vec![(24, stores())])
-        .line(9, vec![(24, alerts())])
+        .line(7, vec![(24, alerts())])
         .heading("Throughput and failures")
         .line(8, throughput())
         .heading("Waiting")
@@ -156,7 +156,7 @@ fn stores() -> Panel {
     .query(&max(by_store, &drain()), "")
     .query(&sum(by_store, &family("duroxide_instances").with(r#"status="running""#).now()), "")
     .query(&sum(by_store, &stuck(None).now()), "")
-    .query(&failed_share(by_store, None), "")
+    .query(&format!("({}) and on (store) {}", failed_share(by_store, None), family("duroxide_up").now()), "")
     .columns(&columns, &["schema", "Value #A"], "Oldest")
 }
 

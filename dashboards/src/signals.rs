@@ -109,6 +109,11 @@ pub(crate) fn oldest_ready_stat(matcher: Option<&str>) -> Panel {
     .thresholds(&[(60.0, "yellow"), (300.0, "red")])
 }
 
+/// What is known of the last minutes or hours, as long as an exporter still tells: the growth of counters outlives it.
+pub(crate) fn while_watched(expression: &str) -> String {
+    format!("({expression}) and {}", sum(&[], &family("duroxide_up").now()))
+}
+
 /// The stat of failures.
 pub(crate) fn failed_stat(matcher: Option<&str>) -> Panel {
     stat(
@@ -117,7 +122,7 @@ pub(crate) fn failed_stat(matcher: Option<&str>) -> Panel {
          counts on neither side, nor does what continued as new. Declined cards are failures here if the application \
          fails its orchestrations for them.",
         "percentunit",
-        &failed_share(&[], matcher),
+        &while_watched(&failed_share(&[], matcher)),
     )
     .thresholds(&[(0.05, "yellow"), (0.25, "red")])
 }
