@@ -20,7 +20,7 @@ pub(crate) fn dashboard() -> Dashboard {
         .heading("Lost on the way")
         .line(8, lost())
         .heading("Histories and size")
-        .line(10, store())
+        .line(11, store())
         .heading("Pushes and traces")
         .line(8, otlp())
         .heading("Process")
