@@ -395,7 +395,21 @@ fn histories() -> Vec<(u32, Panel)> {
 
 fn activities() -> Vec<(u32, Panel)> {
     let finished = family("duroxide_activities_finished_total");
+    let unsuccessful = |outcome: &str| {
+        let rate = finished.clone().with(&format!(r#"outcome="{outcome}""#)).rate();
+        some(&["activity"], &rate, &[("activity", "any activity")])
+    };
     vec![
+        (
+            12,
+            series(
+                "Activities scheduled",
+                "Activities a second that orchestrations asked for, by name. Each try of a retry is one.",
+                "cps",
+            )
+            .stacked()
+            .query(&sum(&["activity"], &family("duroxide_activities_scheduled_total").rate()), "{{activity}}"),
+        ),
         (
             12,
             series(
@@ -411,20 +425,23 @@ fn activities() -> Vec<(u32, Panel)> {
             12,
             series(
                 "Activities that failed",
-                "Activities a second that failed or were given up (cancelled), by name.",
+                "Activities a second that failed, by name; each try of a retry is one. One line at 0 while none does.",
                 "cps",
             )
-            .query(
-                &some(
-                    &["activity", "outcome"],
-                    &finished.with(r#"outcome!="completed""#).rate(),
-                    &[("activity", "any"), ("outcome", "failed")],
-                ),
-                "{{activity}} {{outcome}}",
-            ),
+            .query(&unsuccessful("failed"), "{{activity}}"),
         ),
         (
             12,
+            series(
+                "Activities given up",
+                "Activities a second that their orchestration gave up, by name: it was cancelled, or something else was \
+                 faster. What runs may yet run to its end. One line at 0 while none is.",
+                "cps",
+            )
+            .query(&unsuccessful("cancelled"), "{{activity}}"),
+        ),
+        (
+            24,
             series(
                 "Round trip of activities, p95",
                 "From the turn that scheduled an activity to the turn that took its result, by name: queueing, running, \
@@ -433,16 +450,6 @@ fn activities() -> Vec<(u32, Panel)> {
             )
             .log()
             .query(&family("duroxide_activity_roundtrip_seconds").quantile("0.95", &["activity"]), "{{activity}}"),
-        ),
-        (
-            12,
-            series(
-                "Activities scheduled",
-                "Activities a second that orchestrations asked for, by name. Each try of a retry is one.",
-                "cps",
-            )
-            .stacked()
-            .query(&sum(&["activity"], &family("duroxide_activities_scheduled_total").rate()), "{{activity}}"),
         ),
     ]
 }
