@@ -5,7 +5,7 @@ use crate::layout::Layout;
 use crate::model::{Dashboard, Panel};
 use crate::panel::{Column, colors, series, stat, table, timeline};
 use crate::query::{Family, family, max, some, sum};
-use crate::signals::data_age;
+use crate::signals::{data_age, data_age_stat, while_watched};
 
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
@@ -17,9 +17,11 @@ pub(crate) fn dashboard() -> Dashboard {
         .line(8, replica())
         .heading("Completeness")
         .line(8, completeness())
+        .heading("Lost on the way")
+        .line(8, lost())
         .heading("Histories and size")
-        .line(9, store())
-        .heading("Names, pushes and traces")
+        .line(11, store())
+        .heading("Pushes and traces")
         .line(8, otlp())
         .heading("Process")
         .line(7, process())
@@ -45,16 +47,9 @@ fn figure(name: &'static str) -> String {
 }
 
 fn stats() -> Vec<(u32, Panel)> {
-    // What a store lost, all its exporters lost; what an exporter could not do is its own. Without --state-dir there is
-    // nothing to write.
-    let lost = [
-        family("duroxide_history_missed_total"),
-        family("duroxide_census_mismatches_total"),
-        family("duroxide_exporter_state_write_failures_total").per_exporter(),
-        family("duroxide_exporter_series_dropped_total"),
-    ]
-    .map(|family| format!("({} or vector(0))", sum(&[], &family.increase("1h"))))
-    .join(" + ");
+    // Without a push there is nothing to drop, without traces none to lose; without exporters nobody knows.
+    let lost = dropped().map(|(family, _)| format!("({} or vector(0))", in_an_hour(&family))).join(" + ");
+    let lost = while_watched(&lost);
     vec![
         (
             4,
@@ -67,24 +62,14 @@ fn stats() -> Vec<(u32, Panel)> {
             )
             .thresholds(&[(1.0, "red")]),
         ),
-        (
-            4,
-            stat(
-                "Age of the data",
-                "Time since the last good poll, and the lag of the replica where one is read; of the store where that \
-                 is longest.",
-                "s",
-                &max(&[], &data_age()),
-            )
-            .thresholds(&[(60.0, "yellow"), (300.0, "red")]),
-        ),
+        (4, data_age_stat()),
         (
             4,
             stat(
                 "Failed polls, 15 min",
                 "Polls of all exporters that failed in the last 15 minutes; the reasons are below.",
                 "short",
-                &sum(&[], &family("duroxide_poll_failures_total").per_exporter().increase("15m")),
+                &while_watched(&sum(&[], &family("duroxide_poll_failures_total").per_exporter().increase("15m"))),
             )
             .decimals(0)
             .thresholds(&[(1.0, "yellow"), (10.0, "red")]),
@@ -114,9 +99,10 @@ fn stats() -> Vec<(u32, Panel)> {
         (
             4,
             stat(
-                "Lost or folded, 1 h",
-                "What the exporters could not keep exact in the last hour: events deleted before they were read, recounts \
-                 that did not agree, state that could not be written, names beyond --metrics.max-label-values.",
+                "Items lost, 1 h",
+                "What was dropped on the way in the last hour: events deleted before they were read, names beyond \
+                 --metrics.max-label-values, telemetry that did not reach the collector, traces. Which, is below; what each \
+                 exporter drops adds up.",
                 "short",
                 &lost,
             )
@@ -147,13 +133,13 @@ fn stores() -> Panel {
     ];
     table(
         "Stores",
-        "What each store is, and how many exporters watch it. Schema is its newest migration; mode replica is a standby \
-         or a copy.",
+        "What each store is, and how many exporters watch it. Schema is its newest migration; read replica is a standby \
+         or a copy. Data age is that of the exporter where it is longest.",
         "short",
     )
     .query(&family("duroxide_store_info").now(), "")
     .query(&sum(by, &family("duroxide_store_size_bytes").now()), "")
-    .query(&data_age(), "")
+    .query(&data_age(by), "")
     .query(&format!("60 * {}", sum(by, &family("duroxide_polls_total").per_exporter().rate())), "")
     .query(&format!("count by (store) ({})", family("duroxide_up").per_exporter().now()), "")
     .columns(&columns, &["Value #A"], "Data age")
@@ -184,6 +170,7 @@ fn polls() -> Vec<(u32, Panel)> {
         (
             8,
             series("Duration of polls", "How long polls take, failed ones included, by store.", "s")
+                .soft_max(0.01)
                 .query(&duration.quantile("0.5", &["store"]), "{{store}} p50")
                 .query(&duration.quantile("0.95", &["store"]), "{{store}} p95"),
         ),
@@ -205,7 +192,7 @@ fn replica() -> Vec<(u32, Panel)> {
     let states = |name| family(name).now();
     vec![
         (
-            6,
+            5,
             series(
                 "Replication lag",
                 "For how long what the primary may have done is not to be seen on the standby: states and ages are \
@@ -216,7 +203,7 @@ fn replica() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_store_replication_lag_seconds").now(), "{{store}}"),
         ),
         (
-            6,
+            5,
             timeline(
                 "Standby",
                 "Whether changes stream in from the primary (receiver), and whether they are replayed.",
@@ -226,18 +213,25 @@ fn replica() -> Vec<(u32, Panel)> {
             .query(&format!("1 - {}", states("duroxide_store_replay_paused")), "{{store}} replays"),
         ),
         (
-            6,
+            4,
             series(
-                "Newest change and conflicts",
-                "Age of the newest change that reached the replica or copy (an idle primary makes it grow, too), and \
-                 queries a second that the standby cancelled because they stood in the way of replaying.",
+                "Newest change",
+                "Age of the newest change that reached the replica or copy. An idle primary makes it grow, too.",
                 "s",
             )
-            .query(&family("duroxide_store_last_replay_age_seconds").now(), "{{store}} newest change")
-            .query(&family("duroxide_store_recovery_conflicts_total").rate(), "{{store}} conflicts/s"),
+            .query(&family("duroxide_store_last_replay_age_seconds").now(), "{{store}}"),
         ),
         (
-            6,
+            5,
+            series(
+                "Recovery conflicts",
+                "Queries a second, of anybody, that the standby cancelled because they stood in the way of replaying.",
+                "cps",
+            )
+            .query(&family("duroxide_store_recovery_conflicts_total").rate(), "{{store}}"),
+        ),
+        (
+            5,
             series(
                 "Clock skew",
                 "exporter: the database's clock less the exporter's. worker: how far the newest moment that a worker \
@@ -253,7 +247,7 @@ fn replica() -> Vec<(u32, Panel)> {
 fn completeness() -> Vec<(u32, Panel)> {
     vec![
         (
-            8,
+            6,
             series(
                 "Failed polls",
                 "Polls a second that failed, by store and reason; one line at 0 while none does. The log and the landing \
@@ -270,7 +264,7 @@ fn completeness() -> Vec<(u32, Panel)> {
             ),
         ),
         (
-            8,
+            6,
             series(
                 "Events not counted yet",
                 "Events that are in the store and not in the counters, by exporter: it should fall to 0 and stay near it.",
@@ -279,16 +273,102 @@ fn completeness() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_history_backlog_events").per_exporter().now(), "{{store}} {{instance}}"),
         ),
         (
-            8,
+            6,
             series(
-                "Missed and miscounted",
-                "Events a second that were deleted before a poll saw them, recounts of the instances that found others \
-                 than reckoned, and state that could not be written. All should be 0.",
-                "cps",
+                "Recounts that disagree",
+                "Recounts of the instances, in the last hour, that found others than had been reckoned from the history. \
+                 Always 0, unless somebody edits the store by hand.",
+                "short",
             )
-            .query(&family("duroxide_history_missed_total").rate(), "{{store}} missed")
-            .query(&family("duroxide_census_mismatches_total").rate(), "{{store}} mismatches")
-            .query(&family("duroxide_exporter_state_write_failures_total").rate(), "{{store}} unwritten"),
+            .query(&family("duroxide_census_mismatches_total").increase("1h"), "{{store}}"),
+        ),
+        (
+            6,
+            series(
+                "State not written",
+                "How often, in the last hour, an exporter could not write its counters to --state-dir: after a restart it \
+                 would count some events twice. 0 without a directory.",
+                "short",
+            )
+            .query(
+                &family("duroxide_exporter_state_write_failures_total").per_exporter().increase("1h"),
+                "{{store}} {{instance}}",
+            ),
+        ),
+    ]
+}
+
+/// What is dropped between a store and whoever looks at it, and how a legend calls it. What a store lost, all its exporters
+/// lost, and it counts once; what an exporter dropped is its own.
+fn dropped() -> [(Family, &'static str); 5] {
+    [
+        (family("duroxide_history_missed_total"), "events missed"),
+        (family("duroxide_exporter_series_dropped_total"), "names folded"),
+        (family("duroxide_exporter_otlp_rejected_items_total"), "telemetry rejected"),
+        (family("duroxide_exporter_otlp_dropped_items_total"), "log records dropped"),
+        (family("duroxide_exporter_traces_total").with(r#"outcome=~"missing|refused""#), "traces lost"),
+    ]
+}
+
+fn in_an_hour(family: &Family) -> String {
+    sum(&[], &family.increase("1h"))
+}
+
+fn lost() -> Vec<(u32, Panel)> {
+    let all = series(
+        "Items lost, by kind",
+        "What was dropped on the way in the last hour: events of histories, deleted before a poll saw them; names summed \
+         up as other, once a poll each; data points, spans and log records that the collector did not take; log records \
+         that found no place in the queue for it; traces.",
+        "short",
+    );
+    let all =
+        dropped().into_iter().fold(all, |panel, (family, name)| panel.query(&in_an_hour(&family), name));
+    vec![
+        (12, all),
+        (
+            12,
+            series(
+                "Names beyond the cap",
+                "Label combinations in the last hour that an exporter summed up as other, once a poll each, because their \
+                 family is at its cap (--metrics.max-label-values), by family; one line at 0 while none is.",
+                "short",
+            )
+            .query(
+                &some(
+                    &["family"],
+                    &family("duroxide_exporter_series_dropped_total").increase("1h"),
+                    &[("family", "any family")],
+                ),
+                "{{family}}",
+            ),
+        ),
+        (
+            12,
+            series(
+                "Events missed",
+                "Events in the last hour that were deleted before a poll saw them, as far as the store lets it be known, by \
+                 store: counters and histograms are too low by them.",
+                "short",
+            )
+            .query(&family("duroxide_history_missed_total").increase("1h"), "{{store}}"),
+        ),
+        (
+            12,
+            series(
+                "Telemetry not taken",
+                "Data points, spans and log records in the last hour that the collector rejected, and log records that were \
+                 dropped while they waited for it. Empty unless something is pushed.",
+                "short",
+            )
+            .query(
+                &sum(&["signal"], &family("duroxide_exporter_otlp_rejected_items_total").increase("1h")),
+                "{{signal}} rejected",
+            )
+            .query(
+                &sum(&["signal"], &family("duroxide_exporter_otlp_dropped_items_total").increase("1h")),
+                "{{signal}} dropped",
+            ),
         ),
     ]
 }
@@ -296,7 +376,7 @@ fn completeness() -> Vec<(u32, Panel)> {
 fn store() -> Vec<(u32, Panel)> {
     vec![
         (
-            12,
+            24,
             series(
                 "Events counted",
                 "Events of the histories a second that were counted, by type. unknown and undecodable are types this \
@@ -304,11 +384,10 @@ fn store() -> Vec<(u32, Panel)> {
                 "cps",
             )
             .stacked()
-            .query(&sum(&["type"], &family("duroxide_history_events_total").rate()), "{{type}}")
-            .legend_table(),
+            .query(&sum(&["type"], &family("duroxide_history_events_total").rate()), "{{type}}"),
         ),
         (
-            12,
+            24,
             series(
                 "Size of the store",
                 "For SQLite the database and its write-ahead log, for Postgres each table with its indexes.",
@@ -323,24 +402,7 @@ fn store() -> Vec<(u32, Panel)> {
 fn otlp() -> Vec<(u32, Panel)> {
     vec![
         (
-            6,
-            series(
-                "Names beyond the cap",
-                "Label combinations a second that were summed up as other because their family is at its cap \
-                 (--metrics.max-label-values), by family; one line at 0 while none is.",
-                "cps",
-            )
-            .query(
-                &some(
-                    &["family"],
-                    &family("duroxide_exporter_series_dropped_total").rate(),
-                    &[("family", "any family")],
-                ),
-                "{{family}}",
-            ),
-        ),
-        (
-            6,
+            12,
             series(
                 "Pushes by outcome",
                 "Requests a second to the OTLP collector by how they ended, tries again included in one. Empty unless \
@@ -357,16 +419,7 @@ fn otlp() -> Vec<(u32, Panel)> {
             ),
         ),
         (
-            6,
-            series(
-                "Rejected items",
-                "Data points and spans a second that the collector did not take. Empty unless something is pushed.",
-                "cps",
-            )
-            .query(&sum(&["signal"], &family("duroxide_exporter_otlp_rejected_items_total").rate()), "{{signal}}"),
-        ),
-        (
-            6,
+            12,
             series(
                 "Traces by outcome",
                 "Finished executions a second by what became of their traces: exported, unsampled, missing (deleted \
@@ -384,24 +437,19 @@ fn process() -> Vec<(u32, Panel)> {
     let (cpu, ours) = process_of("process_cpu_seconds_total");
     vec![
         (
-            6,
+            8,
             series(
                 "CPU",
                 "Cores that each exporter uses. Figures of processes are scraped, not pushed.",
                 "short",
             )
+            .soft_max(0.1)
             .query(&format!("{} and {ours}", cpu.rate()), "{{instance}}"),
         ),
         (
-            5,
+            8,
             series("Resident memory", "Memory of each exporter that is not swapped out.", "bytes")
                 .query(&figure("process_resident_memory_bytes"), "{{instance}}"),
-        ),
-        (
-            5,
-            series("Open files", "Open file descriptors of each exporter, and the limit.", "short")
-                .query(&figure("process_open_fds"), "{{instance}}")
-                .query(&figure("process_threads"), "{{instance}} threads"),
         ),
         (
             8,
@@ -424,6 +472,20 @@ fn process() -> Vec<(u32, Panel)> {
                     &["Value #A"],
                     "Up for",
                 ),
+        ),
+        (
+            12,
+            series(
+                "Open files",
+                "Open file descriptors of each exporter: its connections and files.",
+                "short",
+            )
+            .query(&figure("process_open_fds"), "{{instance}}"),
+        ),
+        (
+            12,
+            series("Threads", "Threads of each exporter's process: a number that stays what it is.", "short")
+                .query(&figure("process_threads"), "{{instance}}"),
         ),
     ]
 }

@@ -25,9 +25,9 @@ pub(crate) fn dashboard() -> Dashboard {
         .line(8, failures())
         .heading("Waiting")
         .line(8, waiting())
-        .heading("Histories and versions")
+        .heading("Histories, versions and events")
         .line(8, histories())
-        .heading("Activities and events of all orchestrations")
+        .heading("Activities of all orchestrations")
         .line(8, activities())
         .finish();
     frame::dashboard(
@@ -142,8 +142,9 @@ fn by_version() -> Panel {
     ];
     table(
         "Orchestrations and versions",
-        "Instances that the store holds now, by the status of their current execution, and executions of the last hour. \
-         Failed share: of those that ended in the last 15 minutes. A click on a name chooses it.",
+        "Instances that the store holds now, by the status of their current execution, and executions of the last hour; \
+         cancelled ones are failed in both. Failed share: failed ones of those that completed or failed in the last 15 minutes, but for cancelled ones. A click \
+         on a name chooses it.",
         "short",
     )
     .query(&instances("running"), "")
@@ -352,7 +353,7 @@ fn waiting() -> Vec<(u32, Panel)> {
 fn histories() -> Vec<(u32, Panel)> {
     vec![
         (
-            12,
+            8,
             series(
                 "Length of histories, p95",
                 "Events of an execution when it ended. Each turn replays them all, so turns of long ones are slow: \
@@ -366,7 +367,7 @@ fn histories() -> Vec<(u32, Panel)> {
             ),
         ),
         (
-            12,
+            8,
             series(
                 "Running executions by runtime version",
                 "Running executions of all orchestrations by the version of the framework that began them: a runtime \
@@ -379,12 +380,36 @@ fn histories() -> Vec<(u32, Panel)> {
                 "duroxide {{runtime_version}}",
             ),
         ),
+        (
+            8,
+            series(
+                "Events received",
+                "Events from outside that executions took in, a second: raised (event) or sent to a queue of the instance \
+                 (queue).",
+                "cps",
+            )
+            .query(&sum(&["channel"], &family("duroxide_events_received_total").rate()), "{{channel}}"),
+        ),
     ]
 }
 
 fn activities() -> Vec<(u32, Panel)> {
     let finished = family("duroxide_activities_finished_total");
+    let unsuccessful = |outcome: &str| {
+        let rate = finished.clone().with(&format!(r#"outcome="{outcome}""#)).rate();
+        some(&["activity"], &rate, &[("activity", "any activity")])
+    };
     vec![
+        (
+            12,
+            series(
+                "Activities scheduled",
+                "Activities a second that orchestrations asked for, by name. Each try of a retry is one.",
+                "cps",
+            )
+            .stacked()
+            .query(&sum(&["activity"], &family("duroxide_activities_scheduled_total").rate()), "{{activity}}"),
+        ),
         (
             12,
             series(
@@ -400,20 +425,23 @@ fn activities() -> Vec<(u32, Panel)> {
             12,
             series(
                 "Activities that failed",
-                "Activities a second that failed or were given up (cancelled), by name.",
+                "Activities a second that failed, by name; each try of a retry is one. One line at 0 while none does.",
                 "cps",
             )
-            .query(
-                &some(
-                    &["activity", "outcome"],
-                    &finished.with(r#"outcome!="completed""#).rate(),
-                    &[("activity", "any"), ("outcome", "failed")],
-                ),
-                "{{activity}} {{outcome}}",
-            ),
+            .query(&unsuccessful("failed"), "{{activity}}"),
         ),
         (
             12,
+            series(
+                "Activities given up",
+                "Activities a second that their orchestration gave up, by name: it was cancelled, or something else was \
+                 faster. What runs may yet run to its end. One line at 0 while none is.",
+                "cps",
+            )
+            .query(&unsuccessful("cancelled"), "{{activity}}"),
+        ),
+        (
+            24,
             series(
                 "Round trip of activities, p95",
                 "From the turn that scheduled an activity to the turn that took its result, by name: queueing, running, \
@@ -422,17 +450,6 @@ fn activities() -> Vec<(u32, Panel)> {
             )
             .log()
             .query(&family("duroxide_activity_roundtrip_seconds").quantile("0.95", &["activity"]), "{{activity}}"),
-        ),
-        (
-            12,
-            series(
-                "Scheduled and received",
-                "Activities that orchestrations asked for, and events from outside that they took in, a second: \
-                 raised (event) or sent to a queue of the instance (queue).",
-                "cps",
-            )
-            .query(&sum(&[], &family("duroxide_activities_scheduled_total").rate()), "activities")
-            .query(&sum(&["channel"], &family("duroxide_events_received_total").rate()), "by {{channel}}"),
         ),
     ]
 }

@@ -6,13 +6,23 @@ use crate::model::{Dashboard, Panel};
 use crate::panel::{Column, colors, series, stat, table};
 use crate::query::{Family, family, max, sum};
 use crate::signals::{
-    DAY, data_age, drain, failed_share, failed_stat, oldest_ready_age, oldest_ready_stat, stuck, stuck_stat,
+    NEVER, data_age, data_age_stat, drain, failed_share, failed_stat, oldest_ready_age, oldest_ready_stat,
+    stuck, stuck_stat,
 };
+
+/// The rules of alerts about queues, orchestrations, stores and exporters.
+const RULES: [&str; 4] = [
+    include_str!("../rules/duroxide-alerts-queues.yaml"),
+    include_str!("../rules/duroxide-alerts-workflows.yaml"),
+    include_str!("../rules/duroxide-alerts-store.yaml"),
+    include_str!("../rules/duroxide-alerts-exporter.yaml"),
+];
 
 pub(crate) fn dashboard() -> Dashboard {
     let panels = Layout::default()
         .line(5, stats())
-        .line(7, vec![(15, stores()), (9, alerts())])
+        .line(6, vec![(24, stores())])
+        .line(7, vec![(24, alerts())])
         .heading("Throughput and failures")
         .line(8, throughput())
         .heading("Waiting")
@@ -55,28 +65,18 @@ fn stats() -> Vec<(u32, Panel)> {
             4,
             stat(
                 "Time to drain",
-                "How long the slowest queue would need for what is in it at the present pace, if nothing more came. \
-                 0 when all are empty; a day stands for a day or more, also for a queue that nobody empties.",
+                "How long the slowest queue would need for what is in it at the pace of the last 10 minutes, if nothing \
+                 more came. 0 when all are empty; never is a queue that nobody empties, or that takes 11 days and more.",
                 "s",
                 &max(&[], &drain()),
             )
+            .beyond(NEVER)
             .thresholds(&[(300.0, "yellow"), (1800.0, "red")])
             .link("Queues", &to(frame::QUEUES, "${store:queryparam}")),
         ),
         (4, failed_stat(None).link("Orchestrations", &orchestrations())),
         (4, stuck_stat(None).link("Orchestrations", &orchestrations())),
-        (
-            4,
-            stat(
-                "Age of the data",
-                "How old what this page shows is, for the store where it is oldest: the time since the last good poll, \
-                 and the lag of the replica where one is read. Nothing on this page is newer.",
-                "s",
-                &max(&[], &data_age()),
-            )
-            .thresholds(&[(60.0, "yellow"), (300.0, "red")])
-            .link("Exporter and store", &to(frame::EXPORTER, "${store:queryparam}")),
-        ),
+        (4, data_age_stat().link("Exporter and store", &to(frame::EXPORTER, "${store:queryparam}"))),
     ]
 }
 
@@ -120,7 +120,8 @@ fn stores() -> Panel {
             title: "Drain",
             unit: "s",
             decimals: Some(1),
-            thresholds: &[(300.0, "yellow"), (1800.0, "red"), (DAY, "dark-red")],
+            thresholds: &[(300.0, "yellow"), (1800.0, "red")],
+            beyond: Some(NEVER),
             ..Column::default()
         },
         Column { field: "Value #G", title: "Running", unit: "short", ..Column::default() },
@@ -142,35 +143,45 @@ fn stores() -> Panel {
     ];
     table(
         "Stores",
-        "Each store with its worst queue. A click on a name leads to its queues. Failed: share of the executions that \
-         ended in the last 15 minutes. Mode replica: a standby or a copy is read.",
+        "Each store with its worst queue. A click on a name leads to its queues. Data age: of the exporter where it is \
+         longest. Drain: at the pace of 10 minutes. Failed: of the executions that completed or failed in 15 minutes. \
+         Read replica: a standby or a copy.",
         "short",
     )
     .query(&family("duroxide_store_info").now(), "")
     .query(&family("duroxide_up").now(), "")
-    .query(&data_age(), "")
+    .query(&data_age(by_store), "")
     .query(&sum(by_store, &family("duroxide_queue_fetchable_messages").now()), "")
     .query(&max(by_store, &oldest_ready_age(None)), "")
     .query(&max(by_store, &drain()), "")
     .query(&sum(by_store, &family("duroxide_instances").with(r#"status="running""#).now()), "")
     .query(&sum(by_store, &stuck(None).now()), "")
-    .query(&failed_share(by_store, None), "")
+    .query(&format!("({}) and on (store) {}", failed_share(by_store, None), family("duroxide_up").now()), "")
     .columns(&columns, &["schema", "Value #A"], "Oldest")
 }
 
 fn alerts() -> Panel {
     let columns = [
-        Column { field: "alertname", title: "Alert", ..Column::default() },
+        Column {
+            field: "alertname",
+            title: "Alert",
+            link: Some((
+                "Its cause, on ${__data.fields.Dashboard}",
+                &to("${__data.fields.Dashboard}", "var-store=${__data.fields.Store}"),
+            )),
+            ..Column::default()
+        },
         Column {
             field: "Value",
             title: "Severity",
             unit: "none",
-            width: Some(85),
+            width: Some(160),
             states: &[(3, "critical", "red"), (2, "warning", "orange"), (1, "info", "blue")],
             ..Column::default()
         },
-        Column { field: "store", title: "Store", width: Some(85), empty: "-", ..Column::default() },
-        Column { field: "queue", title: "Queue", width: Some(105), empty: "-", ..Column::default() },
+        Column { field: "store", title: "Store", width: Some(260), ..Column::default() },
+        Column { field: "queue", title: "Queue", width: Some(260), empty: "-", ..Column::default() },
+        Column { field: "dashboard", title: "Dashboard", width: Some(260), ..Column::default() },
     ];
     // As numbers, for the worst to come first: in the order of letters, critical would be below warning.
     let severity = |matcher: &str| {
@@ -178,21 +189,45 @@ fn alerts() -> Panel {
     };
     table(
         "Firing alerts",
-        "Alerts of this project's rules that fire now, the gravest first. Empty while nothing is wrong, and where the \
-         rules are not loaded.",
+        "Alerts of this project's rules that fire now, the gravest first. A click on one leads to the dashboard on which its \
+         cause is seen, with its store. Empty while nothing is wrong, and where the rules are not loaded.",
         "short",
     )
     .query(
-        &format!(
+        &seen(&format!(
             "max by (alertname, store, queue) (3 * {} or 2 * {} or {})",
             severity(r#"="critical""#),
             severity(r#"="warning""#),
             severity(r#"!~"critical|warning""#),
-        ),
+        )),
         "",
     )
     .no_value("None")
     .columns(&columns, &[], "Severity")
+}
+
+/// The dashboard that each alert's own link leads to, as a label; what is about no store is about all of them.
+fn seen(alerts: &str) -> String {
+    let all = format!(r#"label_replace({alerts}, "store", "All", "store", "")"#);
+    let elsewhere = format!(r#"label_replace({all}, "dashboard", "{}", "", "")"#, frame::EXPORTER);
+    [frame::QUEUES, frame::ORCHESTRATIONS].iter().fold(elsewhere, |found, dashboard| {
+        let names = seen_on(dashboard).join("|");
+        format!(r#"label_replace({found}, "dashboard", "{dashboard}", "alertname", "{names}")"#)
+    })
+}
+
+/// Names of the alerts whose link leads to a dashboard, out of the shipped rules.
+fn seen_on(dashboard: &str) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    let mut alert = "";
+    for line in RULES.iter().flat_map(|file| file.lines()).map(str::trim) {
+        alert = line.strip_prefix("- alert: ").unwrap_or(alert);
+        let path = line.strip_prefix("dashboard_url: /d/").unwrap_or_default();
+        if path.split('?').next() == Some(dashboard) && !names.contains(&alert) {
+            names.push(alert);
+        }
+    }
+    names
 }
 
 fn throughput() -> Vec<(u32, Panel)> {

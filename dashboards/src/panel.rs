@@ -81,7 +81,13 @@ fn panel(kind: &'static str, title: &str, description: &str, unit: &'static str,
     }
 }
 
+/// Without a value. On one line: with a space that breaks, it would be two.
+const NO_DATA: &str = "No\u{a0}data";
+
 /// One number and how it came to be: above which value it is yellow, and above which red.
+///
+/// It is of now. A series that has ended is shorter in Grafana, its last value no less the last: so steps without a value
+/// are filled, and an exporter that is gone leaves no old figure standing.
 pub(crate) fn stat(title: &str, description: &str, unit: &'static str, expr: &str) -> Panel {
     let options = json!({
         "colorMode": "value",
@@ -90,9 +96,15 @@ pub(crate) fn stat(title: &str, description: &str, unit: &'static str, expr: &st
         "orientation": "auto",
         "textMode": "value",
         "wideLayout": true,
-        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": false},
+        "reduceOptions": {"calcs": ["last"], "fields": "", "values": false},
     });
-    panel("stat", title, description, unit, options).query(expr, "").color("blue")
+    let mut made = panel("stat", title, description, unit, options)
+        .query(&format!("{expr} or vector(NaN)"), "")
+        .no_value(NO_DATA)
+        .color("blue");
+    let nothing = json!({"match": "null+nan", "result": {"color": "text", "index": 0, "text": NO_DATA}});
+    made.defaults().mappings = vec![json!({"type": "special", "options": nothing})];
+    made
 }
 
 /// Lines over time.
@@ -117,7 +129,11 @@ pub(crate) fn series(title: &str, description: &str, unit: &'static str) -> Pane
         "stacking": {"group": "A", "mode": "none"},
         "thresholdsStyle": {"mode": "off"},
     }));
-    made
+    match unit {
+        "s" | "short" => made.soft_max(1.0),
+        "cps" | "reqps" | "percentunit" => made.soft_max(0.1),
+        _ => made,
+    }
 }
 
 /// How a histogram's buckets fill over time.
@@ -194,6 +210,12 @@ pub(crate) fn mapping(states: &[(i64, &str, &str)]) -> Value {
     json!({"type": "value", "options": options})
 }
 
+/// A text for whatever is as great as this, or infinite.
+fn from_on(value: f64, text: &str, color: &str) -> Value {
+    let result = json!({"color": color, "index": 1, "text": text});
+    json!({"type": "range", "options": {"from": value, "to": null, "result": result}})
+}
+
 /// A colour to begin with, and others from values on.
 pub(crate) fn steps(first: &'static str, then: &[(f64, &'static str)]) -> Thresholds {
     let first = Step { color: first, value: None };
@@ -214,6 +236,8 @@ pub(crate) struct Column<'a> {
     pub(crate) thresholds: &'a [(f64, &'static str)],
     /// Texts for numbers.
     pub(crate) states: &'a [(i64, &'a str, &'a str)],
+    /// From which value on a text in a colour takes the place of the number.
+    pub(crate) beyond: Option<(f64, &'a str, &'a str)>,
     /// Text where there is no value.
     pub(crate) empty: &'static str,
     /// Where a click leads: title and address.
@@ -272,19 +296,44 @@ impl Panel {
         self
     }
 
+    /// How far up the axis goes at least: a line that is 0 all the time lies at the foot of something, and not in the middle
+    /// of noise or at the foot of 100.
+    pub(crate) fn soft_max(mut self, value: f64) -> Self {
+        self.defaults().custom.insert("axisSoftMax".to_owned(), json!(value));
+        self
+    }
+
     /// A logarithmic axis, for what differs by powers of ten.
     pub(crate) fn log(mut self) -> Self {
         let defaults = self.defaults();
         defaults.min = None;
+        defaults.custom.remove("axisSoftMax");
         // Such an axis has no zero for an area to stand on.
         defaults.custom.insert("fillOpacity".to_owned(), json!(0));
         defaults.custom.insert("scaleDistribution".to_owned(), json!({"log": 10, "type": "log"}));
         self
     }
 
+    /// A logarithmic axis that begins with a value: it has no zero, and what is less must not be asked for.
+    pub(crate) fn log_from(self, least: f64) -> Self {
+        let mut made = self.log();
+        made.defaults().min = Some(least);
+        made
+    }
+
+    /// A text for whatever is as great as this, in legends, on the axis and instead of the number.
+    pub(crate) fn beyond(mut self, (value, text, color): (f64, &str, &str)) -> Self {
+        self.defaults().mappings.push(from_on(value, text, color));
+        self
+    }
+
     /// Values may be below zero.
     pub(crate) fn signed(mut self) -> Self {
-        self.defaults().min = None;
+        let defaults = self.defaults();
+        defaults.min = None;
+        if let Some(most) = defaults.custom.get("axisSoftMax").and_then(Value::as_f64) {
+            defaults.custom.insert("axisSoftMin".to_owned(), json!(-most));
+        }
         self
     }
 
@@ -322,7 +371,7 @@ impl Panel {
         self.option(
             "/legend",
             json!({
-                "calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "right",
+                "calcs": ["last", "max"], "displayMode": "table", "placement": "right",
                 "showLegend": true, "sortBy": "Max", "sortDesc": true,
             }),
         );
@@ -396,6 +445,9 @@ fn column(column: &Column<'_>) -> Option<Override> {
     if !column.states.is_empty() {
         set("mappings", json!([mapping(column.states)]));
         set("custom.cellOptions", json!({"type": "color-text"}));
+    }
+    if let Some((value, text, color)) = column.beyond {
+        set("mappings", json!([from_on(value, text, color)]));
     }
     if !column.empty.is_empty() {
         set("noValue", json!(column.empty));

@@ -4,8 +4,8 @@ use crate::frame::{self, QUEUES, World};
 use crate::layout::Layout;
 use crate::model::{Dashboard, Panel};
 use crate::panel::{Column, colors, series, stat, table};
-use crate::query::{family, max, sum};
-use crate::signals::{dequeued, drain, oldest_ready_age, oldest_ready_stat};
+use crate::query::{Family, family, max, sum};
+use crate::signals::{NEVER, dequeued, drain, oldest_ready_age, oldest_ready_stat};
 
 /// The queues that are chosen.
 const CHOSEN: &str = r#"queue=~"$queue""#;
@@ -112,7 +112,7 @@ fn states() -> Panel {
 fn flow() -> Vec<(u32, Panel)> {
     vec![
         (
-            6,
+            12,
             series(
                 "Oldest waiting work",
                 "How long the oldest message that could be worked on has been waiting since it became visible.",
@@ -122,7 +122,7 @@ fn flow() -> Vec<(u32, Panel)> {
             .query(&oldest_ready_age(Some(CHOSEN)), "{{store}} {{queue}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Put in",
                 "Messages a second that are put on the queues, from the tables' own sequences. The orchestrator queue \
@@ -132,25 +132,28 @@ fn flow() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_queue_enqueued_total").with(CHOSEN).rate(), "{{store}} {{queue}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Taken out",
                 "Messages a second that leave the queues. Of a standby it is what the history tells: events that were \
                  messages, and activities that ended.",
                 "cps",
             )
-            .query(&chosen(&dequeued()), "{{store}} {{queue}}"),
+            .query(&chosen(&dequeued(Family::rate)), "{{store}} {{queue}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Time to drain",
-                "How long what could be worked on would take at the present pace, if nothing more came; due timers are \
-                 work for orchestrators. A day stands for a day or more, and for a queue that nobody empties.",
+                "How long what could be worked on would take at the pace of 10 minutes, if nothing more came; due timers \
+                 are work for orchestrators. Never: nothing leaves the queue, or it takes 11 days and more. A second or less, \
+                 also when nothing waits, is at the foot.",
                 "s",
             )
+            .log_from(1.0)
+            .beyond(NEVER)
             .thresholds(&[(300.0, "yellow"), (1800.0, "red")])
-            .query(&chosen(&drain()), "{{store}} {{queue}}"),
+            .query(&format!("clamp_min({}, 1)", chosen(&drain())), "{{store}} {{queue}}"),
         ),
     ]
 }
@@ -166,42 +169,45 @@ fn activities() -> Vec<(u32, Panel)> {
     let by: &[&str] = &["store", "activity", "tag"];
     let state = |state: &str| sum(by, &rows.clone().with(&format!(r#"state="{state}""#)).now());
     let columns = [
-        Column { field: "store", title: "Store", width: Some(85), ..Column::default() },
+        Column { field: "store", title: "Store", width: Some(170), ..Column::default() },
         Column { field: "activity", title: "Activity", ..Column::default() },
-        Column { field: "tag", title: "Tag", width: Some(110), empty: "-", ..Column::default() },
+        Column { field: "tag", title: "Tag", width: Some(220), empty: "-", ..Column::default() },
         Column {
             field: "Value #A",
             title: "Ready",
-            width: Some(70),
+            width: Some(140),
             thresholds: &[(1.0, "blue")],
             ..Column::default()
         },
-        Column { field: "Value #B", title: "In flight", width: Some(80), ..Column::default() },
-        Column { field: "Value #C", title: "Delayed", width: Some(80), ..Column::default() },
+        Column { field: "Value #B", title: "In flight", width: Some(140), ..Column::default() },
+        Column { field: "Value #C", title: "Delayed", width: Some(140), ..Column::default() },
         Column {
             field: "Value #D",
             title: "Expired",
-            width: Some(80),
+            width: Some(140),
             thresholds: &[(1.0, "red")],
             ..Column::default()
         },
     ];
     vec![
         (
-            7,
+            12,
             series(
                 "Worker queue by activity",
-                "Messages of the worker queue that could be worked on or are, by activity.",
+                "Messages of the worker queue that could be worked on or are, by activity; unreadable are those that tell none.",
                 "short",
             )
             .stacked()
             .query(
-                &sum(&["activity"], &rows.clone().with(r#"state!="delayed""#).now()),
+                &format!(
+ r#"label_replace({}, "activity", "unreadable", "activity", "")"#,
+ sum(&["activity"], &rows.clone().with(r#"state!="delayed""#).now())
+),
                 "{{activity}}",
             ),
         ),
         (
-            6,
+            12,
             series(
                 "Oldest waiting work by tag",
                 "How long the oldest activity of each routing tag has been waiting. One that only grows belongs to a \
@@ -212,7 +218,7 @@ fn activities() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_activity_queue_oldest_ready_age_seconds").now(), "{{store}} {{tag}}"),
         ),
         (
-            11,
+            24,
             table(
                 "Activities in the queue",
                 "Messages of the worker queue now, by activity and routing tag.",
@@ -230,7 +236,7 @@ fn activities() -> Vec<(u32, Panel)> {
 fn retries() -> Vec<(u32, Panel)> {
     vec![
         (
-            6,
+            12,
             series(
                 "Messages tried again",
                 "Messages that were handed out before without being acknowledged. A storm of them is a worker that \
@@ -240,7 +246,7 @@ fn retries() -> Vec<(u32, Panel)> {
             .query(&family("duroxide_queue_retrying_messages").with(CHOSEN).now(), "{{store}} {{queue}}"),
         ),
         (
-            6,
+            12,
             series(
                 "Expired leases",
                 "How long ago the oldest lease that is over ran out. Short peaks are workers that were replaced; \
@@ -254,7 +260,7 @@ fn retries() -> Vec<(u32, Panel)> {
             ),
         ),
         (
-            6,
+            12,
             series(
                 "Instance locks",
                 "Instances that a runtime is executing (active), or that one was executing when it died or hung \
@@ -265,7 +271,7 @@ fn retries() -> Vec<(u32, Panel)> {
             .palette(&[("active", "green"), ("expired", "red")]),
         ),
         (
-            6,
+            12,
             series(
                 "Worker sessions",
                 "Sessions that bind activities to one worker. Expired ones are removed by the runtime after some \

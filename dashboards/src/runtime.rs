@@ -139,6 +139,7 @@ fn latency() -> Vec<(u32, Panel)> {
     let by_queue = |title, description, names: &str| {
         let found = operation(names);
         series(title, description, "s")
+            .soft_max(0.01)
             .query(&found.quantile("0.5", &[QUEUE]), "{{messaging_destination_name}} p50")
             .query(&found.quantile("0.95", &[QUEUE]), "{{messaging_destination_name}} p95")
             .query(&found.quantile("0.99", &[QUEUE]), "{{messaging_destination_name}} p99")

@@ -106,6 +106,14 @@ fn in_panels() {
         },
         "two queries",
     );
+    let stat = "Most attempts";
+    let calcs = |panel: &mut Value| panel["options"]["reduceOptions"]["calcs"] = json!(["lastNotNull"]);
+    assert_found_after(stat, calcs, "may be an old one");
+    let bare = |panel: &mut Value| {
+        let expression = panel["targets"][0]["expr"].as_str().unwrap().replace(" or vector(NaN)", "");
+        panel["targets"][0]["expr"] = json!(expression);
+    };
+    assert_found_after(stat, bare, "leave its last figure standing");
     assert_found_after(
         "Activities in the queue",
         |panel| panel["transformations"][1]["options"]["renameByName"]["Value #E"] = json!("E"),
@@ -129,6 +137,12 @@ fn in_links_and_variables() {
     assert!(link(&right.replace("labels.store", "labels.tag")).contains("has no label tag"));
     assert!(link(&right.replace("&${__url_time_range}", "")).contains("forgets the time"));
     assert!(link(&right.replace("${datasource:queryparam}&", "")).contains("forgets the data source"));
+    let mut dashboards = committed();
+    let alerts = panel(&mut dashboards, "duroxide-overview", "Firing alerts");
+    let query =
+        alerts["targets"][0]["expr"].as_str().unwrap().replace("\"duroxide-queues\"", "\"duroxide-queue\"");
+    alerts["targets"][0]["expr"] = json!(query);
+    assert!(checks::all(&dashboards).join("\n").contains("leads to no dashboard"));
     let mut dashboards = committed();
     dashboards[0]["templating"]["list"]
         .as_array_mut()

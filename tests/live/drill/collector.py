@@ -18,6 +18,8 @@ import urllib.parse
 from concurrent import futures
 
 import grpc
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_service
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc as logs_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics_service
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as metrics_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace_service
@@ -130,6 +132,11 @@ class Traces(trace_grpc.TraceServiceServicer):
         return trace_service.ExportTraceServiceResponse()
 
 
+class Logs(logs_grpc.LogsServiceServicer):
+    def Export(self, request, context):
+        return logs_service.ExportLogsServiceResponse()
+
+
 class Page(http.server.BaseHTTPRequestHandler):
     def answer(self, code, text):
         body = text.encode()
@@ -160,6 +167,7 @@ def main():
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     metrics_grpc.add_MetricsServiceServicer_to_server(Metrics(), server)
     trace_grpc.add_TraceServiceServicer_to_server(Traces(), server)
+    logs_grpc.add_LogsServiceServicer_to_server(Logs(), server)
     if not server.add_insecure_port(f"127.0.0.1:{otlp_port}"):
         sys.exit(f"port {otlp_port} is taken")
     server.start()

@@ -14,7 +14,6 @@ DOUBLED = [
     ("duroxide-exporter.json", "Stores", "D", "polls of all exporters: each costs the database"),
     ("duroxide-exporter.json", "Stores", "E", "the number of exporters"),
     ("duroxide-exporter.json", "Pushes by outcome", "A", "pushes of all exporters"),
-    ("duroxide-exporter.json", "Rejected items", "A", "pushes of all exporters"),
 ]
 
 

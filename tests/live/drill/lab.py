@@ -56,7 +56,7 @@ class Lab:
         self.exporters["shop"] = self.exporter(
             "shop", {SHOP: file}, "--state-dir", self.state, "--otlp.endpoint", f"http://{self.address('otlp')}",
             "--otlp.protocol", "grpc", "--otlp.metrics.interval", "1s", "--otlp.timeout", "2s",
-            "--otlp.traces.enabled", "true")
+            "--otlp.traces.enabled", "true", "--otlp.logs.enabled", "true")
         self.exporters["capped"] = self.exporter("capped", {CAPPED: file}, "--metrics.max-label-values", "3")
         self.alertmanager = alertmanager.start(
             self.processes, self.programs.alertmanager, self.folder, self.ports["alertmanager"], self.webhook)

@@ -43,7 +43,10 @@ pub(crate) fn problems(dashboard: &Value, all: &[Value], series: &Series) -> Vec
     for panel in panels(dashboard) {
         for link in data_links(panel) {
             let url = text(link, "/url");
-            let mut found: Vec<String> = address(url, &own, all).collect();
+            let mut found = Vec::new();
+            for url in reached(panel, url) {
+                found.extend(address(&url, &own, all));
+            }
             if !url.contains("${__url_time_range}") {
                 found.push("forgets the time".to_owned());
             }
@@ -66,6 +69,17 @@ fn data_links(panel: &Value) -> Vec<&Value> {
         links.extend(properties.flat_map(|property| list(property, "/value")));
     }
     links
+}
+
+/// Where an address leads: where a column of the panel has the dashboard, to each that its queries write into a label
+/// of that name.
+fn reached(panel: &Value, url: &str) -> Vec<String> {
+    let Some(rest) = url.strip_prefix("/d/${__data.fields.Dashboard}?") else { return vec![url.to_owned()] };
+    let queries = list(panel, "/targets").iter().map(|target| text(target, "/expr"));
+    let written = queries.flat_map(|query| query.split(r#""dashboard", ""#).skip(1));
+    let found: Vec<String> =
+        written.filter_map(|rest| rest.split('"').next()).map(|uid| format!("/d/{uid}?{rest}")).collect();
+    if found.is_empty() { vec![url.to_owned()] } else { found }
 }
 
 /// What is wrong with `/d/UID?…`.

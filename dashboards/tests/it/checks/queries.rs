@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::promql::analyse;
 use super::{list, name, panels, text};
@@ -33,6 +33,9 @@ pub(crate) fn problems(dashboard: &Value, series: &Series) -> Vec<String> {
 
 fn of_panel(panel: &Value, series: &Series) -> Vec<String> {
     let mut problems = Vec::new();
+    if panel["type"] == "stat" && panel["options"]["reduceOptions"]["calcs"] != json!(["last"]) {
+        problems.push("a number that may be an old one: show the last".to_owned());
+    }
     let mut columns = BTreeSet::from(["Time".to_owned()]);
     for target in list(panel, "/targets") {
         let letter = text(target, "/refId");
@@ -41,6 +44,9 @@ fn of_panel(panel: &Value, series: &Series) -> Vec<String> {
         problems.extend(
             templates(text(target, "/legendFormat"), &labels).map(|lost| format!("query {letter}: {lost}")),
         );
+        if panel["type"] == "stat" && !text(target, "/expr").ends_with(" or vector(NaN)") {
+            problems.push(format!("query {letter}: what has ended would leave its last figure standing"));
+        }
         let table = panel["type"] == "table";
         if table != (target["instant"] == true && target["format"] == "table") {
             problems.push(format!("query {letter}: tables ask for the present, graphs for a time"));
