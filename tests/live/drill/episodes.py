@@ -105,7 +105,7 @@ class Drill:
 
     def backlog(self, episode):
         """all workers on Postgres are killed; the payment provider of the SQLite shop becomes slow"""
-        self.lab.orders_demo.kill()
+        self.kill_at_work()
         # Orders still come in: from elsewhere.
         self.lab.orders.do(*(self.lab.orders.start(f"late-order-{number}", "ProcessOrder", "2.0.0", stores.empty_basket(number))
                              for number in range(60)))
@@ -118,6 +118,19 @@ class Drill:
             self.resting[ORDERS] = time.time()
         finally:
             self.lab.orders_demo.start()
+
+    def kill_at_work(self):
+        """Kills the workers on Postgres while they hold leases: otherwise none would expire."""
+        workers, orders = self.lab.orders_demo, self.lab.orders
+
+        def at_work():
+            workers.signal(signal.SIGSTOP)
+            if orders.number(f"select count(*) from {orders.prefix}worker_queue where lock_token is not null"):
+                return True
+            workers.signal(signal.SIGCONT)
+            return False
+        self.wait("the workers on Postgres to hold leases", at_work)
+        workers.kill()
 
     def failing(self, episode):
         """workers are back, but a release went wrong: most orders fail, some ask for a workflow that is not there any more"""
