@@ -20,9 +20,11 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A statement may take this much longer than the whole read: half of the time after which the server is given up.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// Readers wait for no other lock than that of a schema change, and for that one not long: half of the time they have at
-/// most, so that it is the lock that is told, not the time.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Readers wait for no other lock than that of a schema change, and for that one not long. A change that takes several
+/// tables may wait for one that is being read while it holds the next to be read: the server would end it after a second
+/// (`deadlock_timeout`), and by then the reader must have given way. Half of the time there is at most, so that it is the lock
+/// that is told, not the time.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A policy that hides rows fails a read instead of making its counts wrong; one process of the server is enough for us,
 /// and compiling a statement costs more than it saves.
