@@ -183,3 +183,29 @@ fn a_migration_that_holds_a_table_is_told_and_waited_out() {
     // It waited in one session, and did not hold up anybody who came after it for long.
     assert_eq!(sampler.most(), 1);
 }
+
+#[test]
+fn a_migration_is_not_ended_for_the_sake_of_a_poll() {
+    let store = Store::new(Server::shared());
+    // A poll rests here, and holds what it has read before.
+    store.sql(
+        "alter table orders.sessions rename to all_sessions;
+         create view orders.sessions as select * from orders.all_sessions where (select pg_sleep(0.4)::text) is not null",
+    );
+    store.sql(&store.grants());
+    let serving = Serving::start(&store.url(), &[], &[]);
+    serving.wait_until_up();
+    let resting = format!(
+        "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = '{}'",
+        store.database
+    );
+    store.server.wait_for("postgres", &resting, "1");
+    // It holds what the poll reads next, and waits for what the poll holds. The server looks once for such a circle.
+    store.sql(
+        "begin; lock table orders.history in access exclusive mode;
+         lock table orders.worker_queue, orders.orchestrator_queue, orders.instances in access exclusive mode; commit",
+    );
+    let gave_way = r#"duroxide_poll_failures_total{store="s",reason="locked"}"#;
+    serving.eventually("a poll that gave way", |body| value(body, gave_way) > Some(0.0));
+    recovers(&serving);
+}
