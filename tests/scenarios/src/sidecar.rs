@@ -165,12 +165,15 @@ impl Sidecar {
         self.log.lock().unwrap().clone()
     }
 
-    /// The most memory it ever used, in bytes.
+    /// The most memory it ever used, in bytes, without the pages of files: most are of the program, which is several times
+    /// as large unoptimised, and the kernel takes them back where memory is short.
     pub fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-        kib * 1024
+        let kib = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+            line.trim().trim_end_matches(" kB").parse().expect("a number")
+        };
+        (kib("VmHWM:") - kib("RssFile:")) * 1024
     }
 
     /// SIGTERM, as a service manager does; how it ended.

@@ -205,10 +205,9 @@ const MANY: u32 = 100_000;
 /// Label combinations a family may have, by default.
 const CAP: usize = 200;
 
-/// All names are counted before the most frequent are shown, so it grows with them, by about a kibibyte for one of each kind:
-/// from 35 MiB for 1,000 to between 140 and 150 for these (of an unoptimised program, whose own pages are in it). What more
-/// is kept of each, or kept twice, shows.
-const MEMORY: u64 = 200 << 20;
+/// All names are counted before the most frequent are shown, so memory grows with them, by about a kibibyte for one of each
+/// kind. What more is kept of each, or kept twice, shows.
+const MEMORY: u64 = 150 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_names_than_anybody_can_show_are_summed_up() {
