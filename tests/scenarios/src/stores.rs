@@ -122,10 +122,13 @@ fn standby() -> &'static Server {
     STANDBY.get_or_init(|| Server::shared().standby())
 }
 
-/// URL of a new database. Its texts sort as people of some language sort them, not as bytes.
+/// URL of a new database. Its texts sort as people of some language sort them, not as bytes, where the server was built
+/// with ICU.
 fn database(server: &Server) -> String {
     let name = new_name();
-    let language = "template template0 locale_provider icu icu_locale 'en-US'";
+    let known = "select exists (select from pg_collation where collname = 'en-US-x-icu')";
+    let icu = server.psql("postgres", known) == "t";
+    let language = if icu { "template template0 locale_provider icu icu_locale 'en-US'" } else { "" };
     server.psql("postgres", &format!("create database {name} {language}"));
     server.url(&name)
 }
