@@ -19,6 +19,8 @@ mod mistake;
 mod otel;
 mod otlp;
 mod parse;
+#[cfg(test)]
+mod secrets;
 mod suggest;
 mod table;
 mod traces;

@@ -132,14 +132,16 @@ impl SourceError {
             }
             FailureReason::Replaced => "The store was replaced during the read; try again.",
             FailureReason::Conflict => {
-                "The standby needed what the read held on to. It is tried again; if it happens often, raise \
+                "The standby needed what the read held on to. If it happens often, raise \
                  max_standby_streaming_delay or set hot_standby_feedback on the standby."
             }
             FailureReason::Tls => {
                 "Look at sslmode, sslrootcert, sslcert and sslkey in the URL, and at the name in the server's certificate."
             }
             FailureReason::Unsupported => "This backend does not offer what is needed here.",
-            FailureReason::Other => "The exporter goes on trying; the message above is all that is known.",
+            FailureReason::Other => {
+                "If it stays so, look into the logs of the database and of the application."
+            }
         }
     }
 }

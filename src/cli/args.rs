@@ -198,6 +198,9 @@ fn asking_flag(setting: &'static Setting) -> Arg {
 /// Adds tips to usage errors, and takes out what may be a secret: they repeat what they did not expect, which
 /// may be a store URL whose `--store` was forgotten, and standard error often ends in a log.
 fn refine(mut error: clap::Error) -> clap::Error {
+    if !matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
+        return error;
+    }
     for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
         let Some(ContextValue::String(text)) = error.get(kind) else { continue };
         // Every command knows every setting, so only the place before the command can be wrong.
@@ -205,13 +208,18 @@ fn refine(mut error: clap::Error) -> clap::Error {
             text.strip_prefix("--").is_some_and(|key| SETTINGS.iter().any(|setting| setting.key == key));
         let tip = if misplaced {
             format!("the command comes first, as in '{NAME} serve {text} …'")
-        } else if !text.starts_with("--") && text.contains([':', '=']) {
-            error.insert(kind, ContextValue::String("…".to_owned()));
-            "a store is given as --store NAME=URL".to_owned()
-        } else {
+        } else if text.starts_with('-') {
             continue;
+        } else {
+            let url = text.contains([':', '=', '@', '/']);
+            error.insert(kind, ContextValue::String("…".to_owned()));
+            // It repeats the word, unlike those of what is similar.
+            error.remove(ContextKind::Suggested);
+            if !url {
+                continue;
+            }
+            "a store is given as --store NAME=URL, in quotes where the URL has a space".to_owned()
         };
-        // Other suggestions may repeat it too.
         for suggestion in
             [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedCommand]
         {
@@ -253,5 +261,13 @@ mod tests {
             assert!(!error.contains("hunter2"), "{error}");
             assert!(error.contains("--store NAME=URL"), "{error}");
         }
+        // What a shell has split.
+        for word in ["hunter2@h/d", "hunter2"] {
+            let error = parse(&["serve", "--store", "a=postgres://u:12", word]).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+            let error = parse(&[word, "serve"]).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        assert!(parse(&["serv"]).unwrap_err().to_string().contains("'serve'"));
     }
 }

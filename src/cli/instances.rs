@@ -61,7 +61,7 @@ fn choose(stores: Vec<StoreSpec>, from: Option<&str>) -> Result<StoreSpec, Strin
     match from {
         Some(name) => stores
             .find(|store| *store.name == *name)
-            .ok_or_else(|| format!("--from: there is no store {name:?}; configured: {names}")),
+            .ok_or_else(|| format!("--from: there is no store of this name; configured: {names}")),
         None => stores.next().filter(|_| count == 1).ok_or_else(|| {
             format!("--from: missing: {count} stores are configured, name one of them: {names}")
         }),

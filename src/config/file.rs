@@ -1,7 +1,7 @@
 //! The TOML file: the same keys as the flags, dots as tables.
 //!
-//! Only shapes are read here; what the texts mean is `parse`'s work, as for flags. Messages never show a line
-//! of the file, because it may hold a password.
+//! Only shapes are read here; what the texts mean is `parse`'s work, as for flags. Messages name a line of the file and
+//! never show it, because it may hold a password.
 
 use toml::de::{DeTable, DeValue};
 
@@ -18,23 +18,28 @@ pub(super) fn read(file: &str, text: &str, mistakes: &mut Vec<Mistake>) -> Optio
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.span().map(|span| span.start));
         for error in errors {
-            let line =
-                error.span().map(|span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
-            let place = line.map(|line| format!(" line {line}")).unwrap_or_default();
-            mistakes.push(Mistake::new(
-                Origin::WholeFile(format!("{file}{place}")),
-                format!("not TOML: {}", error.message()),
-            ));
+            let origin = match error.span() {
+                Some(span) => at(file, text, span.start),
+                None => Origin::WholeFile(file.to_owned()),
+            };
+            mistakes.push(Mistake::new(origin, format!("not TOML: {}", error.message())));
         }
         return None;
     }
-    let mut reader = Reader { file, given: Given::new(), mistakes };
+    let mut reader = Reader { file, text, given: Given::new(), mistakes };
     reader.table("", table.get_ref());
     Some(reader.given)
 }
 
+/// The line of the file in which this byte is.
+fn at(file: &str, text: &str, byte: usize) -> Origin {
+    let line = text.get(..byte).unwrap_or_default().matches('\n').count() + 1;
+    Origin::WholeFile(format!("{file} line {line}"))
+}
+
 struct Reader<'a> {
     file: &'a str,
+    text: &'a str,
     given: Given,
     mistakes: &'a mut Vec<Mistake>,
 }
@@ -52,7 +57,7 @@ impl Reader<'_> {
                 }
                 (None, _) => {
                     let similar = suggest::nearest(&key, SETTINGS.iter().map(|setting| setting.key));
-                    let origin = self.origin(&key);
+                    let origin = at(self.file, self.text, name.span().start);
                     self.mistakes.push(unknown(origin, "setting", similar));
                 }
             }

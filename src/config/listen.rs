@@ -26,17 +26,22 @@ pub(super) fn parse(text: &str, resolve: &Resolver) -> Result<SocketAddr, String
     if text.contains('/') {
         return Err("must be HOST:PORT, without a scheme or path".to_owned());
     }
+    if text.contains(|c: char| c == ',' || c == ';' || c.is_whitespace()) {
+        return Err("must be one HOST:PORT; several are given each with a flag of its own, separated by white space in the \
+                    environment, or as an array in the file"
+            .to_owned());
+    }
     let Some((host, port)) = text.rsplit_once(':') else {
-        return Err(format!("{text:?} has no port"));
+        return Err("has no port".to_owned());
     };
     if host.contains(':') {
-        return Err(format!("{text:?}: an IPv6 address stands in brackets, as in [::1]:9899"));
+        return Err("is not HOST:PORT; an IPv6 address stands in brackets, as in [::1]:9899".to_owned());
     }
-    let port: u16 = port.parse().map_err(|_| format!("{port:?} is not a port (0 to 65535)"))?;
-    let addresses = resolve(host).map_err(|error| format!("cannot resolve {host:?}: {error}"))?;
+    let port: u16 = port.parse().map_err(|_| "has a port that is not a number from 0 to 65535".to_owned())?;
+    let addresses = resolve(host).map_err(|error| format!("has a host that cannot be resolved: {error}"))?;
     // A name with several addresses means one of them; IPv4 first, as Go's `net.Listen` does.
     let ip = addresses.iter().find(|ip| ip.is_ipv4()).or(addresses.first());
-    ip.map(|ip| SocketAddr::new(*ip, port)).ok_or_else(|| format!("{host:?} has no address"))
+    ip.map(|ip| SocketAddr::new(*ip, port)).ok_or_else(|| "has a host without an address".to_owned())
 }
 
 #[cfg(test)]
@@ -71,10 +76,12 @@ mod tests {
             ("", "no port"),
             ("localhost", "no port"),
             ("::1:9899", "brackets"),
-            ("localhost:http", "not a port"),
-            ("localhost:70000", "not a port"),
+            ("localhost:http", "not a number from 0"),
+            ("localhost:70000", "not a number from 0"),
+            ("127.0.0.1:1,127.0.0.1:2", "several"),
+            ("localhost:1 [::1]:2", "several"),
             ("http://localhost:9899", "without a scheme"),
-            ("nowhere:9899", "cannot resolve \"nowhere\""),
+            ("nowhere:9899", "cannot be resolved: no such name"),
         ] {
             let error = parse(text, &resolve).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

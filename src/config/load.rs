@@ -57,7 +57,7 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
             Ok(None) => file_is_known = false,
             Err(error) => {
                 file_is_known = false;
-                mistakes.push(Mistake::new(named_by, format!("cannot read {path}: {error}")));
+                mistakes.push(Mistake::new(named_by, format!("cannot be read: {error}")));
             }
         }
     }
@@ -130,8 +130,15 @@ fn check(given: &Given, origin: impl Fn(&str) -> Origin, resolve: &Resolver, mis
         mistakes.push(Mistake { origin: origin(key), problem, example });
     };
     for (key, texts) in given {
+        // A URL with a space in it has become two.
+        let split = *key == "store" && texts.len() > 1 && matches!(origin(key), Origin::Environment(_));
+        let hint = if split {
+            "; white space stands between stores only: in a URL it is written as %20"
+        } else {
+            ""
+        };
         for problem in config.set(key, texts, resolve) {
-            report(key, problem);
+            report(key, problem + hint);
         }
     }
     for SettingsError { key, problem } in config.settings.check() {
@@ -232,12 +239,12 @@ mod tests {
             "environment DUROXIDE_EXPORTER_POLL_TIMEOUT: not a duration: whole numbers with units from long to short, \
              such as 1m30s or 500ms (example: 30s)",
             "x.toml: poll-interval: must be 10ms to 1d (example: 5s)",
-            "x.toml: timeout: unknown setting",
+            "x.toml line 2: unknown setting",
             "x.toml: web: is a section: write [web], then its settings",
             "x.toml: config.file: cannot be set in the file itself",
-            "x.toml: log.level: \"verbose\" is not a level: error, warn, info, debug or trace (example: info)",
+            "x.toml: log.level: has none of the levels error, warn, info, debug and trace where one has to be (example: info)",
             "x.toml: log.format: must be text in quotes, not true or false (example: json)",
-            "x.toml: stores: unknown setting; did you mean store?",
+            "x.toml line 8: unknown setting; did you mean store?",
         ] {
             assert!(mistakes.iter().any(|mistake| mistake == expected), "{expected}\nnot in {mistakes:#?}");
         }
@@ -300,9 +307,6 @@ mod tests {
         })
         .unwrap_err();
         let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            texts,
-            ["environment DUROXIDE_EXPORTER_CONFIG_FILE: cannot read /nowhere: entity not found"]
-        );
+        assert_eq!(texts, ["environment DUROXIDE_EXPORTER_CONFIG_FILE: cannot be read: entity not found"]);
     }
 }

@@ -126,12 +126,15 @@ impl fmt::Debug for Endpoint {
 pub(crate) fn endpoint(text: &str, query: bool) -> Result<Option<Endpoint>, String> {
     const FORM: &str = "is not an address of the form http://HOST:PORT or https://HOST:PORT";
     let uri: Uri = text.trim().parse().map_err(|_| FORM.to_owned())?;
+    if text.contains('@') {
+        return Err(
+            "names a user, or has an '@' that is not written as %40; credentials belong into otlp.headers"
+                .to_owned(),
+        );
+    }
     let known = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
     match uri.authority() {
         Some(authority) if known => {
-            if authority.as_str().contains('@') {
-                return Err("names a user; credentials belong into otlp.headers".to_owned());
-            }
             if authority.host().is_empty() {
                 return Err(FORM.to_owned());
             }
@@ -148,7 +151,7 @@ pub(super) fn protocol(text: &str) -> Result<Protocol, String> {
     match text.trim() {
         "grpc" => Ok(Protocol::Grpc),
         "http/protobuf" => Ok(Protocol::Http),
-        other => Err(format!("{other:?} is neither grpc nor http/protobuf")),
+        _ => Err("is neither grpc nor http/protobuf".to_owned()),
     }
 }
 
@@ -157,7 +160,7 @@ pub(super) fn compression(text: &str) -> Result<bool, String> {
     match text.trim() {
         "gzip" => Ok(true),
         "none" => Ok(false),
-        other => Err(format!("{other:?} is neither gzip nor none")),
+        _ => Err("is neither gzip nor none".to_owned()),
     }
 }
 
@@ -165,7 +168,8 @@ pub(super) fn compression(text: &str) -> Result<bool, String> {
 const RESERVED: [&str; 7] =
     ["connection", "content-encoding", "content-length", "content-type", "host", "te", "transfer-encoding"];
 
-/// Reads `NAME=VALUE,NAME=VALUE`, values percent-encoded. Messages name headers, never values.
+/// Reads `NAME=VALUE,NAME=VALUE`, values percent-encoded. Messages name headers by position: after a comma that is not
+/// encoded, a piece of a value looks like a name.
 pub(super) fn headers(text: &str) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (position, pair) in pairs(text) {
@@ -173,10 +177,10 @@ pub(super) fn headers(text: &str) -> Result<HeaderMap, String> {
         let name = HeaderName::try_from(name)
             .map_err(|_| format!("header {position} has a name that HTTP does not allow"))?;
         if RESERVED.contains(&name.as_str()) || name.as_str().starts_with("grpc-") {
-            return Err(format!("header {position}, {name}, is set by OTLP itself"));
+            return Err(format!("header {position} is one that OTLP itself sets"));
         }
         let mut value = HeaderValue::from_bytes(&percent_decode_str(value).collect::<Vec<u8>>())
-            .map_err(|_| format!("header {position}, {name}, has a value that HTTP does not allow"))?;
+            .map_err(|_| format!("header {position} has a value that HTTP does not allow"))?;
         value.set_sensitive(true);
         headers.append(name, value);
     }
@@ -259,8 +263,10 @@ mod tests {
         ] {
             assert!(endpoint(text, true).is_err(), "{text}");
         }
-        let error = endpoint("http://u:hunter2@c:4318", true).unwrap_err();
-        assert!(error.contains("otlp.headers") && !error.contains("hunter2"), "{error}");
+        for text in ["http://u:hunter2@c:4318", "http://u:12/hunter2@c:4318", "http://u:12#hunter2@c"] {
+            let error = endpoint(text, true).unwrap_err();
+            assert!(error.contains("otlp.headers") && !error.contains("hunter2"), "{error}");
+        }
         assert!(endpoint("http://c:4318/?key=hunter2", false).unwrap_err().contains("query"));
     }
 
@@ -273,9 +279,9 @@ mod tests {
         for (text, expected) in [
             ("hunter2", "header 1 is not of the form NAME=VALUE"),
             ("a=b,x y=hunter2", "header 2 has a name that HTTP does not allow"),
-            ("x=hunter2%0A", "header 1, x, has a value that HTTP does not allow"),
-            ("Content-Type=hunter2", "header 1, content-type, is set by OTLP itself"),
-            ("grpc-timeout=hunter2", "header 1, grpc-timeout, is set by OTLP itself"),
+            ("x=hunter2%0A", "header 1 has a value that HTTP does not allow"),
+            ("Content-Type=hunter2", "header 1 is one that OTLP itself sets"),
+            ("grpc-timeout=hunter2", "header 1 is one that OTLP itself sets"),
         ] {
             assert_eq!(headers(text).unwrap_err(), expected);
         }

@@ -1,4 +1,7 @@
 //! From the text of a setting to its value: the one place that knows the type behind each key.
+//!
+//! What is wrong is told without a word of the text, and a value of a list by its position: what was not understood may
+//! be a part of a password that stands in the wrong place or was split.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -122,7 +125,6 @@ fn list<T>(
     let mut problems = Vec::new();
     target.clear();
     for (index, text) in texts.iter().enumerate() {
-        // Values are named by position: the text may hold a password.
         let position = if texts.len() > 1 {
             format!("{what} {} of {}: ", index + 1, texts.len())
         } else {
@@ -144,11 +146,11 @@ fn list<T>(
 }
 
 fn number(text: &str) -> Result<usize, String> {
-    text.trim().parse().map_err(|_| format!("{:?} is not a whole number", text.trim()))
+    text.trim().parse().map_err(|_| "is not a whole number".to_owned())
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
-    text.trim().parse().map_err(|_| format!("{:?} is neither true nor false", text.trim()))
+    text.trim().parse().map_err(|_| "is neither true nor false".to_owned())
 }
 
 fn directory(text: &str) -> Result<Option<PathBuf>, String> {
@@ -169,7 +171,7 @@ fn format(text: &str) -> Result<LogFormat, String> {
     match text.trim() {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        other => Err(format!("{other:?} is neither text nor json")),
+        _ => Err("is neither text nor json".to_owned()),
     }
 }
 
@@ -189,11 +191,13 @@ fn filter(text: &str) -> Result<String, String> {
         // log nothing.
         let level = match directive.split_once('=') {
             Some((module, level)) if is_module(module) => level,
-            Some(_) => return Err(format!("{directive:?} is not of the form MODULE=LEVEL")),
+            Some(_) => return Err("has a directive that is not of the form MODULE=LEVEL".to_owned()),
             None => directive,
         };
         if !is_level(level) {
-            return Err(format!("{level:?} is not a level: error, warn, info, debug or trace"));
+            return Err(
+                "has none of the levels error, warn, info, debug and trace where one has to be".to_owned()
+            );
         }
     }
     Ok(text.to_owned())
@@ -271,7 +275,7 @@ mod tests {
         let secret = "a=mysql://root:hunter2@db/x";
         let problems = set(&mut config, "store", &["a=sqlite:/x", secret, "a=sqlite:/y"]);
         assert_eq!(problems.len(), 2, "{problems:?}");
-        assert!(problems[0].starts_with("store 2 of 3: unknown store scheme"), "{problems:?}");
+        assert!(problems[0].starts_with("store 2 of 3: unknown store scheme;"), "{problems:?}");
         assert_eq!(problems[1], "store 3 of 3: the name \"a\" is given twice");
         assert!(!problems.concat().contains("hunter2"));
         assert_eq!(

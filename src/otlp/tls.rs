@@ -31,7 +31,7 @@ impl Pem {
             match std::fs::read(path) {
                 Ok(text) if holds(&text) => return Some(text),
                 Ok(_) => mistakes.push(format!("{key}: {} holds no {what} in PEM", path.display())),
-                Err(error) => mistakes.push(format!("{key}: cannot read {}: {error}", path.display())),
+                Err(error) => mistakes.push(format!("{key}: the file it names cannot be read: {error}")),
             }
             None
         };

@@ -33,7 +33,8 @@ pub(crate) enum StoreUrl {
     Postgres(PostgresUrl),
 }
 
-/// What is wrong with a store's URL or name.
+/// What is wrong with a store's URL or name. Repeats nothing of the text: what was not understood may be a part of a
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UrlError(String);
@@ -48,6 +49,10 @@ const EXAMPLE: &str = "orders=sqlite:/var/lib/orders/store.db";
 
 /// What can be written in front of the first colon.
 const SCHEMES: &str = "sqlite: and postgres:";
+
+/// How to write what would end a part of a URL.
+pub(crate) const ENCODED: &str = "within user, password, database or value, '/' is written as %2F, '?' as %3F, '#' as %23, '@' as %40, ':' as %3A, '&' as \
+                                  %26, '%' as %25 and a space as %20";
 
 impl StoreSpec {
     /// Reads `NAME=URL`, or a bare `URL`, which is named `default`.
@@ -66,7 +71,7 @@ impl StoreSpec {
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
         if !ok {
             return Err(UrlError(format!(
-                "store name {name:?} is not usable: 1 to 64 letters, digits, '_', '-' or '.' (example: {EXAMPLE})"
+                "the store's name, in front of '=', is not usable: 1 to 64 letters, digits, '_', '-' or '.' (example: {EXAMPLE})"
             )));
         }
         Ok(name.into())
@@ -78,12 +83,11 @@ impl StoreUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let text = text.trim();
         let Some((scheme, rest)) = text.split_once(':') else {
-            // What stands here may be a mistyped secret: it is not repeated.
             return Err(UrlError(format!(
                 "a store URL begins with a scheme such as sqlite: (example: {EXAMPLE})"
             )));
         };
-        match scheme {
+        match scheme.to_ascii_lowercase().as_str() {
             "sqlite" | "sqlite3" | "file" => Self::parse_sqlite(rest),
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => PostgresUrl::parse(text).map(Self::Postgres),
@@ -92,7 +96,7 @@ impl StoreUrl {
                 "this build cannot read Postgres stores: its feature `postgres` was left out".into(),
             )),
             _ => Err(UrlError(format!(
-                "unknown store scheme {scheme:?}; this version reads {SCHEMES} (example: {EXAMPLE})"
+                "unknown store scheme; this version reads {SCHEMES} (example: {EXAMPLE})"
             ))),
         }
     }
@@ -112,6 +116,12 @@ impl StoreUrl {
                  environment (example: {EXAMPLE})"
             )));
         }
+        if path.split_once(':').is_some_and(|(_, behind)| behind.contains('@')) {
+            return Err(UrlError(format!(
+                "this looks like a server's address with user and password, and sqlite: needs the path of a file; in a path, \
+                 '@' is written as %40 (example: {EXAMPLE})"
+            )));
+        }
         if path.contains(":memory:") {
             return Err(UrlError(
                 "an in-memory database belongs to its own process; give the path of a file".into(),
@@ -121,26 +131,33 @@ impl StoreUrl {
         let Ok(path) = percent_decode_str(path).decode_utf8() else {
             return Err(UrlError("the path is not valid UTF-8".into()));
         };
+        // To SQLite, what follows two slashes is a host.
+        let path = match path.trim_start_matches('/') {
+            rest if rest.len() < path.len() => format!("/{rest}"),
+            rest => rest.to_owned(),
+        };
         if path.contains('\0') {
             return Err(UrlError("the path contains a NUL character".into()));
         }
         let mut replica = None;
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        for (index, pair) in query.unwrap_or_default().split('&').enumerate() {
             match pair.split_once('=') {
                 Some(("replica", "true" | "1" | "yes")) => replica = Some(true),
                 Some(("replica", "false" | "0" | "no")) => replica = Some(false),
                 Some(("replica", _)) => return Err(UrlError("replica has to be true or false".into())),
                 // From the application's own URL; how we open is decided by what lies on the disk.
                 Some(("mode" | "cache" | "immutable" | "vfs", _)) => {}
+                None if pair.is_empty() => {}
                 _ => {
-                    let key = pair.split('=').next().unwrap_or_default();
                     return Err(UrlError(format!(
-                        "unknown option {key:?} in a sqlite: URL; known: replica=true, replica=false"
+                        "option {} behind '?' is none of a sqlite: URL; known: replica=true, replica=false; within a path, '?' is \
+                         written as %3F",
+                        index + 1
                     )));
                 }
             }
         }
-        Ok(Self::Sqlite { path: path.as_ref().into(), replica })
+        Ok(Self::Sqlite { path: path.into(), replica })
     }
 }
 
@@ -170,7 +187,10 @@ mod tests {
             ("sqlite:///a/b.db", "default", sqlite("/a/b.db", None)),
             ("sqlite:a=b.db", "default", sqlite("a=b.db", None)),
             ("x=sqlite:/a.db?mode=rwc&cache=private&replica=true", "x", sqlite("/a.db", Some(true))),
+            ("sqlite:////a/b.db", "default", sqlite("/a/b.db", None)),
+            ("sqlite:%2F/a/b.db", "default", sqlite("/a/b.db", None)),
             ("x=sqlite:/my%20store%23.db", "x", sqlite("/my store#.db", None)),
+            ("x=SQLite:/my@b:c.db?&replica=1", "x", sqlite("/my@b:c.db", Some(true))),
             ("x=sqlite:/a.db?replica=false", "x", sqlite("/a.db", Some(false))),
         ] {
             assert_eq!(StoreSpec::parse(text), Ok(StoreSpec { name: name.into(), url }), "{text}");
@@ -182,16 +202,17 @@ mod tests {
         for (text, expected) in [
             ("", "scheme"),
             ("orders", "scheme"),
-            ("a b=sqlite:/x", "store name"),
-            ("=sqlite:/x", "store name"),
-            ("x=mysql://h/db", "unknown store scheme \"mysql\""),
+            ("a b=sqlite:/x", "the store's name"),
+            ("=sqlite:/x", "the store's name"),
+            ("x=mysql://h/db", "unknown store scheme; this version reads sqlite: and postgres:"),
+            ("sqlite://u:s3cret@h/db", "with user and password"),
             ("sqlite:", "path"),
             ("a=sqlite:/a,b=sqlite:/b", "several stores"),
             ("sqlite:/a?replica=maybe", "true or false"),
             ("sqlite::memory:", "in-memory"),
             ("sqlite:/a%00b", "NUL"),
             ("sqlite:/a%ff", "UTF-8"),
-            ("sqlite:/x?replicate=1", "unknown option \"replicate\""),
+            ("sqlite:/x?mode=ro&&replicate=1", "option 3 behind '?' is none of a sqlite: URL"),
         ] {
             let error = StoreSpec::parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

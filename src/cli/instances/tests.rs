@@ -375,7 +375,10 @@ fn a_store_has_to_be_chosen() {
         chosen(&["a", "b"], None).unwrap_err(),
         "--from: missing: 2 stores are configured, name one of them: a, b"
     );
-    assert_eq!(chosen(&["a"], Some("x")).unwrap_err(), "--from: there is no store \"x\"; configured: a");
+    assert_eq!(
+        chosen(&["a"], Some("x")).unwrap_err(),
+        "--from: there is no store of this name; configured: a"
+    );
 }
 
 /// A reader that is gone.

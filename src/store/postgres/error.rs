@@ -13,7 +13,7 @@ pub(super) const LOGIN: &str = "Check user and password. The password may be in 
                                 sslcert=PATH and sslkey=PATH.";
 
 /// For those who do not reach the server.
-pub(super) const ADDRESS: &str = "Check host and port in the URL, and that the server runs and can be reached from here (its listen_addresses, \
+pub(super) const ADDRESS: &str = "Check host and port in the URL (PGHOST and PGPORT where it has none), and that the server runs and can be reached from here (its listen_addresses, \
                                   firewalls between).";
 
 const CLOSED: &str = "the connection was closed in the middle: the server ended, a proxy has none behind it, or what listens there is no \
@@ -63,10 +63,10 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
              needs one connection a store, and one more for whoever looks into its instances.",
         ),
         "57P01" | "57P02" => failure(FailureReason::Unavailable, "the server ended the connection")
-            .advise("It is being stopped, or somebody ended the session; the exporter goes on trying.")
+            .advise("It is being stopped, or somebody ended the session.")
             .passing(),
         "57P03" => failure(FailureReason::Unavailable, "the server takes no connections now")
-            .advise("It is starting, stopping or recovering; the exporter goes on trying."),
+            .advise("It is starting, stopping or recovering: try again in a moment."),
         _ => match code.get(..2) {
             Some("08") => failure(FailureReason::Unavailable, "the connection failed").advise(ADDRESS),
             Some("53" | "58") => {

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::UrlError;
+use super::{ENCODED, UrlError};
 
 const EXAMPLE: &str = "orders=postgres://monitor@db.example:5432/app?schema=orders";
 
@@ -49,23 +50,43 @@ const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-c
 impl PostgresUrl {
     /// Reads a whole URL.
     pub(super) fn parse(text: &str) -> Result<Self, UrlError> {
-        let mut url = Url::parse(text).map_err(|error| {
-            // The text itself may hold a password: it is not repeated.
-            UrlError(format!(
-                "not a valid URL: {error}; special characters in user and password are written as %XX (example: {EXAMPLE})"
-            ))
-        })?;
+        let Some((_, rest)) = text.split_once("://") else {
+            return Err(UrlError(format!("postgres: is followed by //HOST/DATABASE (example: {EXAMPLE})")));
+        };
+        // All before the last '@' is for the server alone. One that stands behind what was taken for the host means that the
+        // host is a user, and that a part of the password is in what would be shown.
+        let behind = rest.split_once(['/', '?', '#']).map_or("", |(_, behind)| behind);
+        if behind.contains('@') {
+            return Err(UrlError(format!("an '@' stands behind the host: {ENCODED} (example: {EXAMPLE})")));
+        }
+        let mut url = Url::parse(text)
+            .map_err(|error| UrlError(format!("not a valid URL: {error}; {ENCODED} (example: {EXAMPLE})")))?;
         if url.fragment().is_some() {
-            return Err(UrlError(format!("a '#' is written as %23 in a URL (example: {EXAMPLE})")));
+            return Err(UrlError(format!(
+                "nothing in a store's URL begins with '#': {ENCODED} (example: {EXAMPLE})"
+            )));
+        }
+        if decoded(url.username()).contains(':') {
+            return Err(UrlError(format!(
+                "the ':' between user and password is not encoded; a user with a ':' is given as ?user=… (example: {EXAMPLE})"
+            )));
+        }
+        if url.path().get(1..).is_some_and(|database| database.contains('/')) {
+            return Err(UrlError(format!(
+                "more than a database stands behind the host: {ENCODED} (example: {EXAMPLE})"
+            )));
         }
         let options: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         url.set_query(None);
         let mut parsed = Self { secret: url, schema: DEFAULT_SCHEMA.to_owned(), password_file: None };
-        for (key, value) in options {
-            parsed.option(&key, &value)?;
+        for (index, (key, value)) in options.iter().enumerate() {
+            parsed.option(index, key, value)?;
         }
-        if parsed.secret.host_str().is_none_or(str::is_empty) && !parsed.has_option("host") {
-            return Err(UrlError(format!("a host is missing (example: {EXAMPLE})")));
+        let named = [parsed.secret.host_str().map(str::to_owned), parsed.the_option("host")];
+        if !named.into_iter().flatten().all(|host| is_host(&decoded(&host))) {
+            return Err(UrlError(format!(
+                "the host has an '@' or a ':' in it: those behind user, password and host are not encoded (example: {EXAMPLE})"
+            )));
         }
         if parsed.has_option("sslcert") != parsed.has_option("sslkey") {
             return Err(UrlError("sslcert and sslkey are given together or not at all".into()));
@@ -73,7 +94,8 @@ impl PostgresUrl {
         Ok(parsed)
     }
 
-    fn option(&mut self, key: &str, value: &str) -> Result<(), UrlError> {
+    /// `index`: its place behind the '?'.
+    fn option(&mut self, index: usize, key: &str, value: &str) -> Result<(), UrlError> {
         match key {
             "schema" => self.schema = schema(value)?,
             "password-file" => {
@@ -83,7 +105,7 @@ impl PostgresUrl {
                 self.password_file = Some(value.into());
             }
             "sslmode" if !SSL_MODES.contains(&value) => {
-                return Err(UrlError(format!("unknown sslmode {value:?}; known: {}", SSL_MODES.join(", "))));
+                return Err(UrlError(format!("unknown sslmode; known: {}", SSL_MODES.join(", "))));
             }
             "port" if value.parse::<u16>().is_err() => {
                 return Err(UrlError("port has to be a number from 1 to 65535".into()));
@@ -94,7 +116,8 @@ impl PostgresUrl {
             _ if IGNORED.contains(&key) => {}
             _ => {
                 return Err(UrlError(format!(
-                    "unknown option {key:?} in a postgres: URL; known: schema, password-file, {}",
+                    "option {} behind '?' is none of a postgres: URL; known: schema, password-file, {}; {ENCODED}",
+                    index + 1,
                     DRIVER.join(", ")
                 )));
             }
@@ -109,6 +132,11 @@ impl PostgresUrl {
     /// An option for the driver.
     pub(in crate::store) fn the_option(&self, key: &str) -> Option<String> {
         self.secret.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
+    }
+
+    /// For the driver, and for nobody else.
+    pub(in crate::store) fn password(&self) -> Option<String> {
+        self.the_option("password").or_else(|| self.secret.password().map(decoded))
     }
 
     /// For the driver, and for nobody else: it may hold the password.
@@ -127,13 +155,22 @@ impl PostgresUrl {
     }
 }
 
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Whether this can be a host: a name, an address, or the directory of a socket. An IPv6 address stands in brackets.
+fn is_host(text: &str) -> bool {
+    text.starts_with(['/', '[']) || !text.contains([':', '@'])
+}
+
 /// The framework uses the name unquoted, so that Postgres folds it to small letters.
 fn schema(name: &str) -> Result<String, UrlError> {
     let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     let rest = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !first || !rest || name.len() > LONGEST_SCHEMA {
         return Err(UrlError(format!(
-            "schema {name:?} is none that duroxide can have: a letter or '_', then letters, digits and '_', \
+            "the schema is none that duroxide can have: a letter or '_', then letters, digits and '_', \
              {LONGEST_SCHEMA} at most"
         )));
     }
@@ -182,6 +219,9 @@ mod tests {
                 "postgres://monitor@db:5433/app?schema=orders",
             ),
             ("postgresql://db/app", "postgres://db/app?schema=public"),
+            ("POSTGRES:///app", "postgres:///app?schema=public"),
+            ("postgres://me:p@s3cret@db/app", "postgres://me@db/app?schema=public"),
+            ("postgres://me%40tenant:s3cret%2F%3F@db/a%40b", "postgres://me%40tenant@db/a%40b?schema=public"),
             (
                 "postgres://db/app?user=me&password=s3cret&sslmode=verify-full",
                 "postgres://me@db/app?schema=public",
@@ -206,14 +246,26 @@ mod tests {
         for (text, expected) in [
             ("postgres://me:s3cret@db:port/app", "not a valid URL"),
             ("postgres://me:s3cret#x@db/app", "%"),
-            ("postgres:///app?password=s3cret", "host"),
+            ("postgres:me:s3cret@db/app", "//HOST/DATABASE"),
+            ("postgres:/me:s3cret@db/app", "//HOST/DATABASE"),
+            ("postgres://me:12/s3cret@db/app", "'/' is written as %2F"),
+            ("postgres://me:12?s3cret@db/app", "'?' as %3F"),
+            ("postgres://me:12#s3cret@db/app", "'#' as %23"),
+            ("postgres://me:p@12/s3cret@db/app", "'@' as %40"),
+            ("postgres://me:p@db/s3cret/app", "more than a database"),
+            ("postgres://me%3As3cret@db/app", "between user and password"),
+            ("postgres://me%3As3cret%40db/app", "not encoded"),
+            ("postgres://db/app?host=me%3As3cret%40db", "not encoded"),
+            ("postgres://db/app?password=x&s3cret", "option 2 behind '?'"),
+            ("postgres://db/app?sslmode=s3cret", "unknown sslmode; known: disable"),
+            ("postgres://db/app?schema=s3-cret", "the schema is none"),
             ("postgres://db/app?schema=a-b&password=s3cret", "schema"),
             ("postgres://db/app?schema=1a", "schema"),
             ("postgres://db/app?schema=", "schema"),
             ("postgres://db/app?schema=a\"b", "schema"),
             ("postgres://db/app?password=s3cret&sslmode=on", "sslmode"),
             ("postgres://db/app?password=s3cret&sslcert=/c", "sslkey"),
-            ("postgres://db/app?passwort=s3cret", "passwort"),
+            ("postgres://db/app?passwort=s3cret", "option 1 behind '?' is none"),
             ("postgres://db/app?port=x&password=s3cret", "port"),
             ("postgres://db/app?password-file=", "password-file"),
         ] {

@@ -173,10 +173,9 @@ fn the_password_comes_from_where_it_is() {
         check(&format!("{open}&password-file={path}")).readable();
         fs::remove_file(path).unwrap();
     }
-    let path = directory.path().join("password");
-    check(&format!("{open}&password-file={}", path.display()))
-        .refused("permission", path.to_str().unwrap())
-        .advises(&["readable for the exporter's user"]);
+    // What names no file may be the password itself.
+    let refusal = check(&format!("{open}&password-file={SECRET}"));
+    refusal.refused("permission", "No such file").advises(&["readable for the exporter's user"]);
     // A file that is named wins over what lies around.
     let path = file(directory.path(), "password", password, 0o400);
     check_with(&format!("{open}&password-file={path}"), &[], &[("PGPASSWORD", "s3cret-wrong")]).readable();
@@ -246,6 +245,61 @@ fn user_names_may_have_any_characters_but_control_characters() {
         let url = server.url_as(role, password, database);
         check(&url).refused("permission", "user name").advises(&["Give the exporter a user"]);
     }
+}
+
+#[test]
+fn a_password_that_was_written_down_oddly_is_not_taken_for_a_wrong_one() {
+    let store = Store::new(Server::shared());
+    let Store { role, password, .. } = &store;
+    let directory = tempfile::tempdir().unwrap();
+    let open = store.open_url();
+    let from_file = |text: &str| {
+        let path = file(directory.path(), "password", text, 0o400);
+        let checked = check(&format!("{open}&password-file={path}"));
+        fs::remove_file(path).unwrap();
+        checked
+    };
+    from_file(&format!("\u{feff}{password}\r\n")).readable();
+    for (text, hint) in [
+        (format!("{password} \n"), "ends with white space"),
+        (format!("\t{password}"), "begins or"),
+        (format!("{password}\n{password}\n"), "more than one line"),
+        ("\n".to_owned(), "is empty"),
+    ] {
+        from_file(&text).refused("permission", "password").advises(&["the file of password-file", hint]);
+    }
+    check_with(&open, &[], &[("PGPASSWORD", &format!("{password}\n"))])
+        .refused("permission", "password")
+        .advises(&["PGPASSWORD begins or ends with white space"]);
+    check(&store.url_with(&format!("{password} ")))
+        .refused("permission", "password")
+        .advises(&["the password in the URL begins or ends"]);
+    file(directory.path(), ".pgpass", &format!("*:*:*:{role}:{password} \n"), 0o600);
+    check_with(&open, &[], &[("HOME", directory.path().to_str().unwrap())])
+        .refused("permission", "password")
+        .advises(&[".pgpass begins or ends"]);
+    // Only who is refused has to think of it.
+    let spaced = format!("{password} ");
+    store.sql(&format!("alter role {role} password '{spaced}'"));
+    from_file(&spaced).readable();
+}
+
+#[test]
+fn a_url_without_a_host_is_for_the_one_of_the_environment() {
+    let store = Store::new(Server::shared());
+    let Store { server, database, role, password, .. } = &store;
+    let port = server.port().to_string();
+    let directory = server.directory().display().to_string();
+    let url = format!("postgres:///{database}?user={role}&password={password}&schema=orders");
+    for host in ["127.0.0.1", &directory] {
+        let checked = check_with(&url, &[], &[("PGHOST", host), ("PGPORT", &port)]).readable();
+        assert_eq!(checked["url"], format!("postgres://{role}@/{database}?schema=orders"));
+    }
+    // An address of its own wins, and encryption is for networks.
+    let elsewhere = [("PGHOST", directory.as_str()), ("PGPORT", &port), ("PGSSLMODE", "require")];
+    check_with(&url, &[], &elsewhere).readable();
+    let own = url.replace(":///", "://nowhere.invalid/");
+    check_with(&own, &[], &elsewhere).refused("unavailable", "cannot reach the server").advises(&["PGHOST"]);
 }
 
 #[test]

@@ -18,11 +18,13 @@ pub(super) async fn look(url: &PostgresUrl, mode: PgSslMode) -> Result<(), Failu
         // A value may also be the text of a file.
         if let Some(path) = url.the_option(option).filter(|value| !value.trim().starts_with("-----BEGIN")) {
             let wrong = match tokio::fs::read(&path).await {
-                Ok(content) => what_is_wrong(option, &String::from_utf8_lossy(&content)).map(str::to_owned),
-                Err(error) => Some(error.to_string()),
+                Ok(content) => what_is_wrong(option, &String::from_utf8_lossy(&content))
+                    .map(|wrong| format!("{option}={path}: {wrong}")),
+                // What is no file may be the key itself.
+                Err(error) => Some(format!("the file that {option} names cannot be read: {error}")),
             };
             if let Some(wrong) = wrong {
-                return Err(Failure::new(FailureReason::Tls, format!("{option}={path}: {wrong}")).advise(
+                return Err(Failure::new(FailureReason::Tls, wrong).advise(
                     "sslrootcert, sslcert and sslkey in the URL name PEM files, readable for the exporter's user.",
                 ));
             }

@@ -9,7 +9,8 @@ use sqlx::postgres::PgConnectOptions;
 /// What was there.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    pub(super) password: Option<String>,
+    /// With where it is, in words.
+    pub(super) password: Option<(String, String)>,
     /// Why a file that is there is not used.
     pub(super) remark: Option<String>,
 }
@@ -48,7 +49,13 @@ async fn read(path: &Path, options: &PgConnectOptions) -> Found {
         return because("others may read it (chmod 600 helps)");
     }
     match tokio::fs::read_to_string(path).await {
-        Ok(text) => Found { password: password(&text, &login(options)), remark: None },
+        Ok(text) => {
+            let place = format!("the password in {}", path.display());
+            Found {
+                password: password(&text, &login(options)).map(|password| (place, password)),
+                remark: None,
+            }
+        }
         Err(error) => because(&error.to_string()),
     }
 }

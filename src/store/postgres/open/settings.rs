@@ -23,11 +23,11 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) async fn of(url: &PostgresUrl) -> Result<Self, Failure> {
         let mut secret = url.secret().clone();
-        let given = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let has_password = secret.password().is_some()
-            || secret.query_pairs().any(|(key, _)| key == "password")
-            || given("PGPASSWORD");
-        if !has_password {
+        let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let in_url = url.password().map(|password| ("the password in the URL".to_owned(), password));
+        let mut password =
+            in_url.or_else(|| given("PGPASSWORD").map(|password| ("PGPASSWORD".to_owned(), password)));
+        if password.is_none() {
             // Keeps the driver from reading the user's password file: it warns of lines that it does not understand, and
             // shows them, with the password.
             secret.query_pairs_mut().append_pair("password", "");
@@ -39,6 +39,14 @@ impl Settings {
             .extra_float_digits(None)
             .statement_cache_capacity(0)
             .disable_statement_logging();
+        if options.get_host().is_empty() {
+            // To the driver an empty host is one, too.
+            options = options.clone().host(PgConnectOptions::new_without_pgpass().get_host());
+        }
+        if options.get_host().starts_with('/') && options.get_socket().is_none() {
+            let directory = options.get_host().to_owned();
+            options = options.socket(directory);
+        }
         // To the driver the brackets are a part of the name that a certificate is for.
         if let Some(address) = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
             options = options.clone().host(address);
@@ -56,20 +64,25 @@ impl Settings {
 
         let mut remark = None;
         if let Some(path) = url.password_file() {
-            let password = tokio::fs::read_to_string(path).await.map_err(|error| {
+            let text = tokio::fs::read_to_string(path).await.map_err(|error| {
+                // What is no file may be the password itself.
                 Failure::new(
                     FailureReason::Permission,
-                    format!("cannot read the password file {}: {error}", path.display()),
+                    format!("the file that password-file names cannot be read: {error}"),
                 )
                 .advise("Create the file, readable for the exporter's user, with the password and nothing else in it.")
             })?;
-            options = options.password(password.trim_end_matches(['\r', '\n']));
-        } else if !has_password {
-            let passfile::Found { password, remark: about } = passfile::look(&options).await;
-            if let Some(password) = password {
-                options = options.password(&password);
-            }
+            // Some editors put a byte order mark there.
+            let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
+            password = Some(("the file of password-file".to_owned(), text.to_owned()));
+        } else if password.is_none() {
+            let passfile::Found { password: found, remark: about } = passfile::look(&options).await;
+            password = found;
             remark = about;
+        }
+        if let Some((place, password)) = password {
+            remark = oddity(&password).map(|oddity| format!("Note that {place} {oddity}."));
+            options = options.password(&password);
         }
 
         if options.get_socket().is_some() {
@@ -77,11 +90,24 @@ impl Settings {
             options = options.ssl_mode(PgSslMode::Disable);
         }
         // As libpq does it: a CA of one's own is there to be used.
-        let own_authority = url.the_option("sslrootcert").is_some() || given("PGSSLROOTCERT");
+        let own_authority = url.the_option("sslrootcert").is_some() || given("PGSSLROOTCERT").is_some();
         if own_authority && matches!(options.get_ssl_mode(), PgSslMode::Require) {
             options = options.ssl_mode(PgSslMode::VerifyCa);
         }
         certificates::look(url, options.get_ssl_mode()).await?;
         Ok(Self { options, remark })
+    }
+}
+
+/// What is seldom meant of a password: how files and variables are written leaves such behind.
+fn oddity(password: &str) -> Option<&'static str> {
+    if password.trim().is_empty() {
+        Some("is empty")
+    } else if password.trim().contains('\n') {
+        Some("has more than one line")
+    } else if password.trim() != password {
+        Some("begins or ends with white space, which counts as a part of the password")
+    } else {
+        None
     }
 }
