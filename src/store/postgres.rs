@@ -4,12 +4,13 @@
 //! of bounded time: nothing is written, created or locked (but by `purge`). No JSON is cast in SQL: a legal `\u0000` in one row would fail
 //! the whole statement.
 //!
-//! Rooms: `open` makes a connection, `reader` is one read of the store, whoever asks; `schema` probes what is there and
-//! what we may read of it, `rights` says which are missing, `standby` finds out how current a standby is and what time it
-//! is there, `error` says what went wrong, `sql` has the pieces that statements share. `source` takes the census with
-//! `queues`, `items`, `instances` and `notes`; `management` answers people, and `purge` deletes what has ended, where that is
-//! asked for.
+//! Rooms: `open` makes a connection, `connection` lets it be asked in transactions only, `reader` is one read of the store,
+//! whoever asks; `session` says which server that was, `schema` probes what is there and what we may read of it, `rights`
+//! says which are missing, `standby` finds out how current a standby is and what time it is there, `error` says what went
+//! wrong, `sql` has the pieces that statements share. `source` takes the census with `queues`, `items`, `instances` and
+//! `notes`; `management` answers people, and `purge` deletes what has ended, where that is asked for.
 
+mod connection;
 mod error;
 mod instances;
 mod items;
@@ -21,6 +22,7 @@ mod queues;
 mod reader;
 mod rights;
 mod schema;
+mod session;
 mod source;
 mod sql;
 mod standby;

@@ -13,6 +13,8 @@ mod history;
 mod logins;
 /// Servers that end, stand still, refuse or are locked while they are polled.
 mod outages;
+/// PgBouncer between.
+mod poolers;
 /// Nothing is written.
 mod read_only;
 /// What a role lacks, and the GRANTs that give it.
@@ -21,5 +23,7 @@ mod rights;
 mod schemas;
 /// A store, made by plain SQL.
 mod store;
+/// What the owner of a schema made beside the tables.
+mod strangers;
 /// Encryption: every `sslmode`, authorities, names, certificates of clients.
 mod tls;

@@ -67,6 +67,17 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
             .passing(),
         "57P03" => failure(FailureReason::Unavailable, "the server takes no connections now")
             .advise("It is starting, stopping or recovering: try again in a moment."),
+        // Such are of a pooler as a rule, which speaks English only.
+        "08P01" if message.contains("statement pooling") => failure(
+            FailureReason::Unsupported,
+            "a pooler lends its connections for one statement, but a store is read in transactions",
+        )
+        .advise(
+            "Let it lend them for a transaction (PgBouncer: pool_mode = transaction) or a session, at least for this \
+             database, or give the exporter the address of the server itself.",
+        ),
+        "08P01" => failure(FailureReason::Unavailable, "a pooler or the server refuses")
+            .advise("If there is a pooler in between, its log and its settings for this user and database say more."),
         _ => match code.get(..2) {
             Some("08") => failure(FailureReason::Unavailable, "the connection failed").advise(ADDRESS),
             Some("53" | "58") => {
@@ -116,12 +127,4 @@ pub(in crate::store) fn of_the_connection(error: &sqlx::Error) -> Option<Failure
         }
         _ => None,
     }
-}
-
-/// Whether the connection survived: an answer of the server after which it goes on.
-pub(super) fn is_an_answer(failure: &Failure) -> bool {
-    matches!(
-        failure.reason,
-        FailureReason::Schema | FailureReason::Permission | FailureReason::Timeout | FailureReason::Locked
-    )
 }

@@ -13,10 +13,11 @@ use crate::store::database::failure::Failure;
 /// Counts instances by the status of their current execution. Executions without an instance (the framework leaves such)
 /// are never counted.
 pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, Failure> {
+    let schema = &snapshot.schema;
     let sql = format!(
         "SELECT name, version, status, COUNT(*) FROM ( \
-           SELECT {name} AS name, {version} AS version, e.status FROM instances i \
-           LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) AS i \
+           SELECT {name} AS name, {version} AS version, e.status FROM {schema}.instances i \
+           LEFT JOIN {schema}.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) AS i \
          GROUP BY name, version, status",
         name = name_prefix("i.orchestration_name"),
         version = name_prefix("i.orchestration_version"),
@@ -24,7 +25,7 @@ pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, Fa
     let connection = snapshot.allow().await?;
     let mut counts = Vec::new();
     // Row by row: there may be as many groups as there are instances.
-    let mut rows = sqlx::query(&sql).persistent(false).fetch(connection);
+    let mut rows = sqlx::query(&sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         counts.push(InstanceCount {
             orchestration: shorten(&text(&row, 0)?.unwrap_or_default()),
@@ -39,15 +40,14 @@ pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, Fa
 
 /// The running instances and their current executions.
 async fn running(snapshot: &mut Snapshot) -> Result<Vec<ExecutionKey>, Failure> {
-    let connection = snapshot.allow().await?;
+    let schema = &snapshot.schema;
+    let sql = format!(
+        "SELECT i.instance_id, i.current_execution_id FROM {schema}.executions e \
+         JOIN {schema}.instances i ON i.instance_id = e.instance_id AND i.current_execution_id = e.execution_id \
+         WHERE e.status IN ('Running', 'ContinuedAsNew')"
+    );
     let mut running = Vec::new();
-    let mut rows = sqlx::query(
-        "SELECT i.instance_id, i.current_execution_id FROM executions e \
-         JOIN instances i ON i.instance_id = e.instance_id AND i.current_execution_id = e.execution_id \
-         WHERE e.status IN ('Running', 'ContinuedAsNew')",
-    )
-    .persistent(false)
-    .fetch(connection);
+    let mut rows = sqlx::query(&sql).fetch(snapshot.allow().await?);
     while let Some(row) = rows.try_next().await? {
         let instance_id = row.try_get::<String, _>(0)?.into_boxed_str();
         running.push(ExecutionKey { instance_id, execution_id: count(&row, 1)? });
@@ -57,15 +57,15 @@ async fn running(snapshot: &mut Snapshot) -> Result<Vec<ExecutionKey>, Failure> 
 
 /// How many instances there are.
 pub(super) async fn total(snapshot: &mut Snapshot) -> Result<u64, Failure> {
-    let connection = snapshot.allow().await?;
-    let row = sqlx::query("SELECT COUNT(*) FROM instances").persistent(false).fetch_one(connection).await?;
+    let sql = format!("SELECT COUNT(*) FROM {}.instances", snapshot.schema);
+    let row = sqlx::query(&sql).fetch_one(snapshot.allow().await?).await?;
     Ok(count(&row, 0)?)
 }
 
 /// When the newest of them was written, by the clock of the worker that did. Twice as dear as counting them: the column is
 /// behind others.
 pub(super) async fn newest(snapshot: &mut Snapshot) -> Result<Option<i64>, Failure> {
-    let sql = format!("SELECT {} FROM instances", millis("MAX(updated_at)"));
+    let sql = format!("SELECT {} FROM {}.instances", millis("MAX(updated_at)"), snapshot.schema);
     let connection = snapshot.allow().await?;
-    Ok(sqlx::query_scalar(&sql).persistent(false).fetch_one(connection).await?)
+    Ok(sqlx::query_scalar(&sql).fetch_one(connection).await?)
 }

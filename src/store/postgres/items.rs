@@ -13,7 +13,7 @@ use serde::Deserialize;
 use sqlx::Row;
 
 use super::reader::Snapshot;
-use super::schema::Schema;
+use super::schema::{Schema, Tables};
 use crate::labels::name::shorten;
 use crate::store::database::failure::Failure;
 
@@ -49,7 +49,7 @@ pub(super) struct Items {
 /// Both tables.
 #[derive(Debug, Default)]
 pub(super) struct QueueItems {
-    tables: [i64; 2],
+    tables: Tables,
     pub(super) orchestrator: Items,
     pub(super) worker: Items,
 }
@@ -57,8 +57,8 @@ pub(super) struct QueueItems {
 impl QueueItems {
     /// Forgets everything when the tables are others than before.
     pub(super) fn settle(&mut self, schema: &Schema, other_store: bool) {
-        if other_store || self.tables != schema.queue_tables {
-            *self = Self { tables: schema.queue_tables, ..Self::default() };
+        if other_store || self.tables != schema.tables {
+            *self = Self { tables: schema.tables, ..Self::default() };
         }
     }
 }
@@ -79,15 +79,16 @@ impl Items {
                 !matches!(self.known.get(id), Some(Item::Timer(_) | Item::Activity(..) | Item::Other))
             })
             .collect();
+        let schema = &snapshot.schema;
         let sql = format!(
             "SELECT id, octet_length(work_item) > {LARGEST}, \
                     CASE WHEN octet_length(work_item) > {LARGEST} THEN left(work_item, {BEGINNING}) || right(work_item, {BEGINNING}) \
                          ELSE work_item END \
-             FROM {table} WHERE id = ANY($1)"
+             FROM {schema}.{table} WHERE id = ANY($1)"
         );
         for batch in unknown.chunks(BATCH) {
             let connection = snapshot.allow().await?;
-            let mut rows = sqlx::query(&sql).persistent(false).bind(batch).fetch(connection);
+            let mut rows = sqlx::query(&sql).bind(batch).fetch(connection);
             while let Some(row) = rows.try_next().await? {
                 let (id, large): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
                 let text: &str = row.try_get(2)?;

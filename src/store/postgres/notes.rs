@@ -8,8 +8,15 @@ use super::standby::Moment;
 /// Workers' clocks that are this far ahead of the database's are worth a word.
 const AHEAD_MS: i64 = 5_000;
 
-pub(super) fn of(schema: &Schema, moment: &Moment, ahead_ms: i64) -> Vec<String> {
+pub(super) fn of(schema: &Schema, moment: &Moment, ahead_ms: i64, pooled: bool) -> Vec<String> {
     let mut notes = Vec::new();
+    if pooled {
+        notes.push(
+            "a pooler lends its connections to the server: it has to be one of transactions or sessions (not of statements), \
+             and all its connections have to lead to one server; when all are lent, a read waits for one"
+                .to_owned(),
+        );
+    }
     if schema.is_newer_than_known() {
         notes.push(format!(
             "the schema ({}) is newer than this version of the exporter knows; it is read as far as its columns are those \

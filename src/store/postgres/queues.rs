@@ -92,8 +92,8 @@ async fn sequences(snapshot: &mut Snapshot, schema: &Schema) -> Result<Sequences
     }
     // They are read outside of the snapshot, as they are now.
     for (queue, sequence) in [Queue::Orchestrator, Queue::Worker].into_iter().zip(SEQUENCES) {
-        let sql = format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}");
-        let value = sqlx::query_scalar(&sql).persistent(false).fetch_one(snapshot.connection()).await?;
+        let sql = format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.{sequence}");
+        let value = sqlx::query_scalar(&sql).fetch_one(snapshot.transaction()).await?;
         if let Some(last) = last.get_mut(queue.index()) {
             *last = Some(value);
         }
@@ -160,6 +160,7 @@ async fn orchestrator(
     items: &mut Items,
     decoded: Decoded,
 ) -> Result<Orchestrator, Failure> {
+    let schema = &snapshot.schema;
     let sql = format!(
         "SELECT {columns}, timer, SUM(orphan::int)::int8, ended, execution, array_agg(instance_id), array_agg(attempts > 0) \
          FROM ( \
@@ -174,11 +175,11 @@ async fn orchestrator(
              i.instance_id IS NULL AND NOT {starts} AND started.instance_id IS NULL AS orphan, \
              COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), false) AS ended, \
              CASE WHEN {timer} THEN i.current_execution_id END AS execution \
-           FROM orchestrator_queue q \
-           LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
-           LEFT JOIN instances i ON i.instance_id = q.instance_id \
-           LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
-           LEFT JOIN (SELECT DISTINCT s.instance_id FROM orchestrator_queue s \
+           FROM {schema}.orchestrator_queue q \
+           LEFT JOIN {schema}.instance_locks il ON il.instance_id = q.instance_id \
+           LEFT JOIN {schema}.instances i ON i.instance_id = q.instance_id \
+           LEFT JOIN {schema}.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
+           LEFT JOIN (SELECT DISTINCT s.instance_id FROM {schema}.orchestrator_queue s \
                       WHERE s.visible_at <= {now} AND {batch_starts}) AS started ON started.instance_id = q.instance_id) AS q \
          GROUP BY state, timer, ended, execution",
         columns = Rows::columns(),
@@ -195,7 +196,7 @@ async fn orchestrator(
     );
     let now_ms = snapshot.moment.now_ms;
     let connection = snapshot.allow().await?;
-    let rows = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_all(connection).await?;
+    let rows = sqlx::query(&sql).bind(now_ms).fetch_all(connection).await?;
     let groups = rows.iter().map(Rows::read).collect::<Result<Vec<_>, _>>()?;
     let timers = rows.iter().map(|row| row.try_get(Rows::COLUMNS)).collect::<Result<Vec<bool>, _>>()?;
     let wanted = groups.iter().zip(&timers).filter(|(_, timer)| decoded == Decoded::All || **timer);
@@ -320,7 +321,7 @@ async fn worker_groups(
                ELSE {ready} END AS state, \
              {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
              {tag} AS tag \
-           FROM worker_queue q) AS q \
+           FROM {schema}.worker_queue q) AS q \
          GROUP BY state, tag, attempts > 0",
         columns = Rows::columns(),
         since = since(),
@@ -333,7 +334,7 @@ async fn worker_groups(
     );
     let now_ms = snapshot.moment.now_ms;
     let connection = snapshot.allow().await?;
-    let rows = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_all(connection).await?;
+    let rows = sqlx::query(&sql).bind(now_ms).fetch_all(connection).await?;
     let read = |row: &PgRow| {
         let tag = shorten(&text(row, Rows::COLUMNS)?.unwrap_or_default());
         Ok((tag, row.try_get(Rows::COLUMNS + 1)?, Rows::read(row)?))
@@ -344,46 +345,42 @@ async fn worker_groups(
 /// The instances of which a runtime takes a turn.
 async fn executing(snapshot: &mut Snapshot) -> Result<Vec<Box<str>>, Failure> {
     let now_ms = snapshot.moment.now_ms;
-    let ids: Vec<String> =
-        sqlx::query_scalar("SELECT instance_id FROM instance_locks WHERE locked_until > $1")
-            .persistent(false)
-            .bind(now_ms)
-            .fetch_all(snapshot.connection())
-            .await?;
+    let sql = format!("SELECT instance_id FROM {}.instance_locks WHERE locked_until > $1", snapshot.schema);
+    let ids: Vec<String> = sqlx::query_scalar(&sql).bind(now_ms).fetch_all(snapshot.transaction()).await?;
     Ok(ids.into_iter().map(String::into_boxed_str).collect())
 }
 
 async fn ready_instances(snapshot: &mut Snapshot) -> Result<u64, Failure> {
     let now_ms = snapshot.moment.now_ms;
+    let schema = &snapshot.schema;
     let sql = format!(
-        "SELECT COUNT(DISTINCT q.instance_id) FROM orchestrator_queue q \
-         LEFT JOIN instance_locks il ON il.instance_id = q.instance_id AND il.locked_until > $1 \
+        "SELECT COUNT(DISTINCT q.instance_id) FROM {schema}.orchestrator_queue q \
+         LEFT JOIN {schema}.instance_locks il ON il.instance_id = q.instance_id AND il.locked_until > $1 \
          WHERE q.visible_at <= {now} AND il.instance_id IS NULL AND (q.lock_token IS NULL OR q.locked_until <= $1)",
         now = moment(1),
     );
     let connection = snapshot.allow().await?;
-    let row = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_one(connection).await?;
+    let row = sqlx::query(&sql).bind(now_ms).fetch_one(connection).await?;
     Ok(count(&row, 0)?)
 }
 
 async fn leases(snapshot: &mut Snapshot, table: &'static str) -> Result<Leases, Failure> {
     let now_ms = snapshot.moment.now_ms;
+    let schema = &snapshot.schema;
     let sql = format!(
-        "SELECT COUNT(*) FILTER (WHERE locked_until > $1), COUNT(*) FILTER (WHERE locked_until <= $1) FROM {table}"
+        "SELECT COUNT(*) FILTER (WHERE locked_until > $1), COUNT(*) FILTER (WHERE locked_until <= $1) FROM {schema}.{table}"
     );
-    let row = sqlx::query(&sql).persistent(false).bind(now_ms).fetch_one(snapshot.connection()).await?;
+    let row = sqlx::query(&sql).bind(now_ms).fetch_one(snapshot.transaction()).await?;
     Ok(Leases { active: count(&row, 0)?, expired: count(&row, 1)? })
 }
 
 /// The newest moment that a worker wrote into the tables of leases, by its own clock.
 pub(super) async fn newest_lease(snapshot: &mut Snapshot) -> Result<Option<i64>, Failure> {
-    let newest = sqlx::query_scalar(
-        "SELECT GREATEST((SELECT MAX(locked_at) FROM instance_locks), (SELECT MAX(last_activity_at) FROM sessions))",
-    )
-    .persistent(false)
-    .fetch_one(snapshot.connection())
-    .await?;
-    Ok(newest)
+    let schema = &snapshot.schema;
+    let sql = format!(
+        "SELECT GREATEST((SELECT MAX(locked_at) FROM {schema}.instance_locks), (SELECT MAX(last_activity_at) FROM {schema}.sessions))"
+    );
+    Ok(sqlx::query_scalar(&sql).fetch_one(snapshot.transaction()).await?)
 }
 
 /// Bytes of each of the store's tables, its indexes included.
@@ -406,10 +403,9 @@ pub(super) async fn sizes(
         "SELECT c.relname::text, pg_total_relation_size(c.oid)::int8 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = $1 AND c.relkind = 'r' AND c.relname = ANY($2)",
     )
-    .persistent(false)
     .bind(&schema.name)
     .bind(TABLES.as_slice())
-    .fetch_all(snapshot.connection())
+    .fetch_all(snapshot.transaction())
     .await?;
     let mut sizes = Vec::with_capacity(rows.len());
     for row in rows {

@@ -2,10 +2,11 @@
 //! migrations are only shown.
 
 use std::collections::HashSet;
+use std::fmt::{self, Display, Formatter};
 
-use sqlx::postgres::PgConnection;
-use sqlx::{Executor, Row};
+use sqlx::Row;
 
+use super::connection::Transaction;
 use super::rights::{self, Missing};
 use crate::labels::FailureReason;
 use crate::store::database::failure::Failure;
@@ -35,7 +36,7 @@ impl Provider {
     }
 }
 
-/// The parts of the schema that differ between versions of the framework.
+/// The parts of the schema that differ between versions of the framework. Shown as statements name it: quoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Schema {
     pub(super) name: String,
@@ -46,14 +47,22 @@ pub(super) struct Schema {
     pub(super) migration: i64,
     /// When its first migration was run: no two stores have that in common, but for copies.
     pub(super) identity: Option<String>,
-    /// Changes when a queue table is made anew: what was remembered of its rows is void.
-    pub(super) queue_tables: [i64; 2],
+    pub(super) tables: Tables,
     /// Whether the queue tables' sequences may be read.
     pub(super) sequences: bool,
     pub(super) worker_tag: bool,
     /// Whether a column tells whose an activity is.
     pub(super) worker_identity: bool,
     pub(super) custom_status: bool,
+}
+
+/// Numbers of tables. One changes when its table is made anew: what was remembered of its rows is void.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tables {
+    pub(super) instances: i64,
+    pub(super) history: i64,
+    pub(super) orchestrator_queue: i64,
+    pub(super) worker_queue: i64,
 }
 
 /// Tables without which nothing can be said, with the columns that are read. All are there since sessions are.
@@ -97,48 +106,56 @@ const REQUIRED: &[(&str, &[&str])] = &[
 const MIGRATIONS: &str = "_duroxide_migrations";
 
 impl Schema {
-    /// The schema `name`, as the open snapshot has it. From then on the transaction finds its tables.
-    pub(super) async fn probe(connection: &mut PgConnection, name: &str) -> Result<Self, Failure> {
+    /// The schema `name`, as the transaction sees it.
+    pub(super) async fn probe(transaction: &mut Transaction, name: &str) -> Result<Self, Failure> {
         let rights = sqlx::query(
             "SELECT current_user::text, has_schema_privilege(oid, 'USAGE') \
              FROM (SELECT 1) AS one LEFT JOIN pg_namespace ON nspname = $1",
         )
-        .persistent(false)
         .bind(name)
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut *transaction)
         .await?;
         let role: String = rights.try_get(0)?;
         let Some(usage) = rights.try_get::<Option<bool>, _>(1)? else {
-            return Err(no_store(connection, format!("there is no schema {name}")).await);
+            return Err(no_store(transaction, format!("there is no schema {name}")).await);
         };
 
         let rows = sqlx::query(
             "SELECT c.oid::int8, c.relname::text, c.relkind::text, \
                     CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') \
                                    ELSE has_table_privilege(c.oid, 'SELECT') END, \
-                    array(SELECT a.attname::text FROM pg_attribute a \
-                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) \
+                    array(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+                            AND t.typnamespace = 'pg_catalog'::regnamespace) \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'S')",
+             WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')",
         )
-        .persistent(false)
         .bind(name)
-        .fetch_all(&mut *connection)
+        .fetch_all(&mut *transaction)
         .await?;
         let mut columns = HashSet::new();
         let mut closed = HashSet::new();
         let mut sequences = 0;
-        let mut queue_tables = [0; 2];
+        let mut tables = Tables::default();
         for row in rows {
             let (oid, relation): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
             let readable: bool = row.try_get(3)?;
-            if row.try_get::<String, _>(2)? == "S" {
-                sequences += usize::from(readable && SEQUENCES.contains(&relation.as_str()));
-                continue;
+            match row.try_get(2)? {
+                "S" => {
+                    sequences += usize::from(readable && SEQUENCES.contains(&relation.as_str()));
+                    continue;
+                }
+                "r" | "p" => {}
+                _ if REQUIRED.iter().any(|(table, _)| *table == relation) => {
+                    return Err(no_table(name, &relation));
+                }
+                _ => continue,
             }
             match relation.as_str() {
-                "orchestrator_queue" => queue_tables[0] = oid,
-                "worker_queue" => queue_tables[1] = oid,
+                "instances" => tables.instances = oid,
+                "history" => tables.history = oid,
+                "orchestrator_queue" => tables.orchestrator_queue = oid,
+                "worker_queue" => tables.worker_queue = oid,
                 _ => {}
             }
             if !readable {
@@ -157,7 +174,7 @@ impl Schema {
             .map(|(table, column)| format!("{table}.{column}"))
             .collect();
         if missing.len() == wanted().count() {
-            return Err(no_store(connection, format!("schema {name} is not a duroxide store")).await);
+            return Err(no_store(transaction, format!("schema {name} is not a duroxide store")).await);
         }
         if !missing.is_empty() {
             return Err(Failure::new(
@@ -170,31 +187,28 @@ impl Schema {
                  under way right now.",
             ));
         }
-        let tables =
+        let closed =
             REQUIRED.iter().map(|(table, _)| (*table).to_owned()).filter(|table| closed.contains(table));
-        let missing = Missing { usage: !usage, tables: tables.collect() };
+        let missing = Missing { usage: !usage, tables: closed.collect() };
         if !missing.is_empty() {
             return Err(Failure::new(FailureReason::Permission, missing.words(&role, name))
                 .advise(rights::grants(&role, name)));
         }
 
-        // Names of one's own schema come first from here on; nobody's temporary tables take their place.
-        let search = format!("SET LOCAL search_path = \"{name}\", pg_temp");
-        connection.execute(sqlx::raw_sql(&search)).await?;
         let migration = sqlx::query(&format!(
             "SELECT COALESCE(MAX(version), 0)::int8, \
                         COALESCE(bool_or(version = 2 AND name LIKE '%stored_procedures%'), false), \
                         COALESCE(bool_or(version = 2 AND name LIKE '%deletion_and_pruning%'), false), \
                         {} \
-                 FROM _duroxide_migrations",
+                 FROM {}._duroxide_migrations",
             if has(MIGRATIONS, "applied_at") {
                 "floor(extract(epoch FROM MIN(applied_at)) * 1000000)::int8::text"
             } else {
                 "NULL::text"
-            }
+            },
+            quoted(name)
         ))
-        .persistent(false)
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut *transaction)
         .await?;
         // Should the names ever change: only duroxide-pg has the columns.
         let pg = migration.try_get::<bool, _>(1)?
@@ -205,7 +219,7 @@ impl Schema {
             provider: if pg { Provider::Pg } else { Provider::PgOpt },
             migration: migration.try_get(0)?,
             identity: migration.try_get::<Option<String>, _>(3)?.map(|applied| format!("{name} {applied}")),
-            queue_tables,
+            tables,
             sequences: sequences == SEQUENCES.len(),
             worker_tag: has("worker_queue", "tag"),
             worker_identity: has("worker_queue", "instance_id"),
@@ -223,18 +237,35 @@ impl Schema {
     }
 }
 
+impl Display for Schema {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&quoted(&self.name))
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// Where the queue tables take their ids from.
 pub(super) const SEQUENCES: [&str; 2] = ["orchestrator_queue_id_seq", "worker_queue_id_seq"];
 
+/// A view runs functions of its owner, with the rights of whoever reads it.
+fn no_table(schema: &str, relation: &str) -> Failure {
+    Failure::new(FailureReason::Schema, format!("{relation} in schema {schema} is no table")).advise(
+        "The framework makes tables. A view in the place of one would run functions of its owner with the rights of the \
+         exporter's role, so it is not read.",
+    )
+}
+
 /// There is no store here; perhaps there are some elsewhere.
-async fn no_store(connection: &mut PgConnection, words: String) -> Failure {
+async fn no_store(transaction: &mut Transaction, words: String) -> Failure {
     let found: Result<Vec<String>, _> = sqlx::query_scalar(
         "SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relname = $1 ORDER BY 1 LIMIT 20",
     )
-    .persistent(false)
     .bind(MIGRATIONS)
-    .fetch_all(&mut *connection)
+    .fetch_all(transaction)
     .await;
     let advice = match found.unwrap_or_default().as_slice() {
         [] => "No schema of this database is a duroxide store: check the database in the URL. The application makes its \

@@ -112,7 +112,7 @@ impl Known {
                 replication: moment.replication.clone(),
                 clock_skew_ms: vec![(Clock::Exporter, snapshot.skew_ms), (Clock::Worker, ahead_ms)],
                 sizes,
-                notes: notes::of(&schema, moment, ahead_ms),
+                notes: notes::of(&schema, moment, ahead_ms, snapshot.pooled),
             },
             identity: schema.identity,
             queues: Some(counted.census),

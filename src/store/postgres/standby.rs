@@ -8,8 +8,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::Row;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
 
+use super::connection::Transaction;
+use super::session::Session;
 use crate::source::Replication;
 use crate::store::database::failure::Failure;
 
@@ -24,6 +26,7 @@ pub(super) struct Server {
     clock_ms: i64,
     /// Its clock less ours.
     pub(super) skew_ms: i64,
+    pub(super) session: Session,
     standby: Option<Standby>,
 }
 
@@ -79,19 +82,21 @@ pub(super) struct Moment {
 }
 
 impl Server {
-    /// Asks before the snapshot is taken: what is said of the replay then holds for the snapshot, too.
-    pub(super) async fn ask(connection: &mut PgConnection) -> Result<Self, Failure> {
+    /// Asks in a transaction before that of the snapshot: what is said of the replay then holds for the snapshot, too. In
+    /// the same one it would not, for whatever is asked takes the snapshot first: what is replayed between the two would be
+    /// missing in it.
+    pub(super) async fn ask(transaction: &mut Transaction) -> Result<Self, Failure> {
+        let sql = format!(
+            "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8, pg_is_in_recovery(), {}",
+            Session::COLUMNS
+        );
         let asked = wall_ms();
-        let row = sqlx::query(
-            "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8, pg_is_in_recovery()",
-        )
-        .persistent(false)
-        .fetch_one(&mut *connection)
-        .await?;
+        let row = sqlx::query(&sql).fetch_one(&mut *transaction).await?;
         let answered = wall_ms();
         let clock_ms: i64 = row.try_get(0)?;
-        let standby = if row.try_get(1)? { Standby::ask(connection).await? } else { None };
-        Ok(Self { clock_ms, skew_ms: clock_ms - asked.midpoint(answered), standby })
+        let session = Session::read(&row, 2)?;
+        let standby = if row.try_get(1)? { Standby::ask(transaction).await? } else { None };
+        Ok(Self { clock_ms, skew_ms: clock_ms - asked.midpoint(answered), session, standby })
     }
 
     /// The moment of a snapshot that was taken when the server's clock said `clock_ms`. `newest_ms`: the newest change
@@ -133,7 +138,7 @@ impl Server {
 
 impl Standby {
     /// `None` when it was promoted since.
-    async fn ask(connection: &mut PgConnection) -> Result<Option<Self>, Failure> {
+    async fn ask(transaction: &mut Transaction) -> Result<Option<Self>, Failure> {
         let asked = sqlx::query(
             "SELECT pg_is_wal_replay_paused(), \
                     pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), \
@@ -145,8 +150,7 @@ impl Standby {
                               FROM pg_stat_database_conflicts WHERE datname = current_database()), 0) \
              FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver r ON true",
         )
-        .persistent(false)
-        .fetch_one(&mut *connection)
+        .fetch_one(transaction)
         .await;
         match asked {
             Ok(row) => Ok(Some(Self::read(&row)?)),
@@ -206,7 +210,7 @@ mod tests {
     }
 
     fn server(clock_ms: i64, standby: Standby) -> Server {
-        Server { clock_ms, skew_ms: 0, standby: Some(standby) }
+        Server { clock_ms, skew_ms: 0, session: Session::default(), standby: Some(standby) }
     }
 
     #[test]
@@ -267,7 +271,7 @@ mod tests {
     #[test]
     fn a_promoted_standby_is_a_primary() {
         let mut memory = Memory { level_ms: Some(5) };
-        let promoted = Server { clock_ms: 10, skew_ms: 0, standby: None };
+        let promoted = Server { clock_ms: 10, skew_ms: 0, session: Session::default(), standby: None };
         let moment = promoted.moment(&mut memory, 10, None);
         assert!(moment.replication.is_none() && moment.now_ms == 10 && memory.level_ms.is_none());
     }

@@ -139,14 +139,15 @@ async fn changed(
     horizon: &Horizon,
     limit: i64,
 ) -> Result<Changed, Failure> {
+    let schema = &snapshot.schema;
     let sql = format!(
         "SELECT array_agg(id ORDER BY id), array_agg(age ORDER BY id), {newest} FROM ( \
-           SELECT i.instance_id AS id, age(i.xmin)::int8 AS age, i.updated_at FROM instances i WHERE {new} LIMIT {limit}) AS i",
+           SELECT i.instance_id AS id, age(i.xmin)::int8 AS age, i.updated_at FROM {schema}.instances i WHERE {new} LIMIT {limit}) AS i",
         newest = millis("MAX(updated_at)"),
         new = horizon.since("i", "updated_at", from, cursor.read_ms),
     );
     let connection = snapshot.allow().await?;
-    let row = sqlx::query(&sql).persistent(false).fetch_one(connection).await?;
+    let row = sqlx::query(&sql).fetch_one(connection).await?;
     let ages: Option<Vec<i64>> = row.try_get(1)?;
     Ok(Changed {
         ids: row.try_get::<Option<Vec<String>>, _>(0)?.unwrap_or_default(),

@@ -15,6 +15,7 @@
 //! - `keeper` removes a server however the process that started it ends;
 //! - `builder` makes servers, `config` writes their files, `place` finds room for them;
 //! - `server` is one of them, `standby` a standby, `sql` talks to them, `reload` changes them while they run;
+//! - `pooler` is a PgBouncer before a server, with other clients;
 //! - `faults` lets things happen to them, to their `processes`, too; `tls` makes certificates.
 //!
 //! `cargo run -p cluster` is a primary and a standby to play with.
@@ -32,6 +33,7 @@ mod config;
 mod faults;
 mod keeper;
 mod place;
+mod pooler;
 mod processes;
 mod programs;
 mod reload;
@@ -42,6 +44,7 @@ mod tls;
 mod wait;
 
 pub use builder::Builder;
+pub use pooler::{Pooler, Pooling, Traffic};
 pub use server::Server;
 pub use sql::psql;
 pub use tls::Certificate;

@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
+use super::super::schema::Schema;
 use super::super::sql::{count, millis, text, time, while_there_is_room};
 use crate::history::Event;
 use crate::labels::{ExecutionStatus, FailureKind};
@@ -19,28 +20,28 @@ const LARGEST_FOR_ITS_TIME: usize = 64 << 10;
 
 /// The newest event of a type. The column `event_type` says the same of all; inside a JSON string the quotes would be
 /// escaped, so this is found only where it is the event's own type. Written by the framework or by the database.
-fn newest_event(event_type: &str) -> String {
+fn newest_event(schema: &Schema, event_type: &str) -> String {
     format!(
-        "(SELECT h.event_data FROM history h WHERE h.instance_id = e.instance_id AND h.execution_id = e.execution_id \
+        "(SELECT h.event_data FROM {schema}.history h WHERE h.instance_id = e.instance_id AND h.execution_id = e.execution_id \
             AND (strpos(h.event_data, '\"type\":\"{event_type}\"') > 0 OR strpos(h.event_data, '\"type\": \"{event_type}\"') > 0) \
           ORDER BY h.event_id DESC LIMIT 1)"
     )
 }
 
 /// A query for executions of the instance `$1` with this output; conditions follow.
-fn select(output: &str) -> String {
+fn select(schema: &Schema, output: &str) -> String {
     format!(
         "SELECT e.execution_id::int8, e.status, {output}, {started}, {completed}, \
-           (SELECT COUNT(*) FROM history c WHERE c.instance_id = e.instance_id AND c.execution_id = e.execution_id), \
-           (SELECT CASE WHEN octet_length(f.event_data) <= {LARGEST_FOR_ITS_TIME} THEN f.event_data END FROM history f \
+           (SELECT COUNT(*) FROM {schema}.history c WHERE c.instance_id = e.instance_id AND c.execution_id = e.execution_id), \
+           (SELECT CASE WHEN octet_length(f.event_data) <= {LARGEST_FOR_ITS_TIME} THEN f.event_data END FROM {schema}.history f \
             WHERE f.instance_id = e.instance_id AND f.execution_id = e.execution_id ORDER BY f.event_id LIMIT 1), \
            CASE e.status WHEN 'Failed' THEN {failed} \
                          WHEN 'ContinuedAsNew' THEN CASE WHEN e.completed_at IS NULL THEN {continued} END END \
-         FROM executions e WHERE e.instance_id = $1",
+         FROM {schema}.executions e WHERE e.instance_id = $1",
         started = millis("e.started_at"),
         completed = millis("e.completed_at"),
-        failed = newest_event("OrchestrationFailed"),
-        continued = newest_event("OrchestrationContinuedAsNew"),
+        failed = newest_event(schema, "OrchestrationFailed"),
+        continued = newest_event(schema, "OrchestrationContinuedAsNew"),
     )
 }
 
@@ -74,11 +75,9 @@ pub(super) async fn instance_exists(snapshot: &mut Snapshot, instance: &str) -> 
     if instance.contains('\0') {
         return Err(ManagementError::no_instance(instance).into());
     }
-    let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM instances WHERE instance_id = $1")
-        .persistent(false)
-        .bind(instance)
-        .fetch_optional(snapshot.connection())
-        .await?;
+    let sql = format!("SELECT 1 FROM {}.instances WHERE instance_id = $1", snapshot.schema);
+    let found: Option<i32> =
+        sqlx::query_scalar(&sql).bind(instance).fetch_optional(snapshot.transaction()).await?;
     match found {
         Some(_) => Ok(()),
         None => Err(ManagementError::no_instance(instance).into()),
@@ -92,10 +91,9 @@ pub(super) async fn info(
 ) -> Answer<ExecutionInfo> {
     instance_exists(snapshot, instance).await?;
     let execution = keys::execution(instance, execution_id)?;
-    let sql = select("e.output") + " AND e.execution_id = $2";
+    let sql = select(&snapshot.schema, "e.output") + " AND e.execution_id = $2";
     let connection = snapshot.allow().await?;
-    let row =
-        sqlx::query(&sql).persistent(false).bind(instance).bind(execution).fetch_optional(connection).await?;
+    let row = sqlx::query(&sql).bind(instance).bind(execution).fetch_optional(connection).await?;
     let row = row.ok_or_else(|| ManagementError::no_execution(instance, execution_id))?;
     Ok(read(&row)?.1)
 }
@@ -110,10 +108,10 @@ pub(super) async fn page(
     let newest = after.map_or(i64::MAX, |last| last.saturating_sub(1));
     let mut room = Room::new(request.limit);
     let output = while_there_is_room("e.output", "e.execution_id DESC", "$4");
-    let sql = select(&output) + " AND e.execution_id <= $2 ORDER BY e.execution_id DESC LIMIT $3";
+    let sql =
+        select(&snapshot.schema, &output) + " AND e.execution_id <= $2 ORDER BY e.execution_id DESC LIMIT $3";
     let connection = snapshot.allow().await?;
     let mut rows = sqlx::query(&sql)
-        .persistent(false)
         .bind(instance)
         .bind(newest)
         .bind(room.entries_left() + 1)

@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
+use super::super::schema::Schema;
 use super::super::sql::{millis, text, time, while_there_is_room};
 use super::executions::instance_exists;
 use crate::history::Event;
@@ -18,9 +19,9 @@ use crate::store::database::reading::Answer;
 const TYPE_OF_ALL: &str = "Event";
 
 /// Events of the instance `$1` and its execution `$2` with this data; conditions follow.
-pub(super) fn select(data: &str) -> String {
+pub(super) fn select(schema: &Schema, data: &str) -> String {
     format!(
-        "SELECT event_id::int8, {data}, {committed}, event_type FROM history WHERE instance_id = $1 AND execution_id = $2",
+        "SELECT event_id::int8, {data}, {committed}, event_type FROM {schema}.history WHERE instance_id = $1 AND execution_id = $2",
         committed = millis("created_at"),
     )
 }
@@ -46,11 +47,10 @@ pub(super) async fn page(
     let execution = keys::execution(instance, execution_id)?;
     let first = after.map_or(i64::MIN, |last| last.saturating_add(1));
     let data = while_there_is_room("event_data", "event_id", "$5");
-    let sql = select(&data) + " AND event_id >= $3 ORDER BY event_id LIMIT $4";
+    let sql = select(&snapshot.schema, &data) + " AND event_id >= $3 ORDER BY event_id LIMIT $4";
     let mut room = Room::new(request.limit);
     let connection = snapshot.allow().await?;
     let mut rows = sqlx::query(&sql)
-        .persistent(false)
         .bind(instance)
         .bind(execution)
         .bind(first)
@@ -72,13 +72,15 @@ pub(super) async fn page(
     }
     drop(rows);
     if items.is_empty() && after.is_none() {
-        let found: Option<i32> =
-            sqlx::query_scalar("SELECT 1 FROM executions WHERE instance_id = $1 AND execution_id = $2")
-                .persistent(false)
-                .bind(instance)
-                .bind(execution)
-                .fetch_optional(snapshot.connection())
-                .await?;
+        let sql = format!(
+            "SELECT 1 FROM {}.executions WHERE instance_id = $1 AND execution_id = $2",
+            snapshot.schema
+        );
+        let found: Option<i32> = sqlx::query_scalar(&sql)
+            .bind(instance)
+            .bind(execution)
+            .fetch_optional(snapshot.transaction())
+            .await?;
         found.ok_or_else(|| ManagementError::no_execution(instance, execution_id))?;
     }
     Ok(Page { items, next, partial: false })

@@ -30,8 +30,16 @@ const WINDOW_GROWS: i64 = 4;
 pub(super) const NEWEST_FIRST: &str = "i.created_at DESC, i.instance_id COLLATE \"C\" DESC";
 
 /// Instances with their current execution.
-pub(super) const FROM: &str = "FROM instances i \
-     LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id";
+pub(super) fn with_status(schema: &Schema) -> String {
+    joined(schema, &format!("{schema}.instances"))
+}
+
+fn joined(schema: &Schema, instances: &str) -> String {
+    format!(
+        "FROM {instances} i \
+         LEFT JOIN {schema}.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id"
+    )
+}
 
 /// The columns that [`read`] reads.
 pub(super) fn columns(schema: &Schema) -> String {
@@ -187,31 +195,32 @@ impl Window {
         size: i64,
         room: &mut Room,
     ) -> Answer<Self> {
+        let schema = &snapshot.schema;
         let mut statement = Statement::default();
         let behind = statement.behind(after)?;
         let matches = statement.filter(filter)?;
         let size_parameter = statement.bind(size)?;
         let most = statement.bind(room.entries_left() + 1)?;
-        let columns = if snapshot.schema.custom_status {
+        let columns = if schema.custom_status {
             let bytes = statement.bind(room.bytes_left())?;
             columns_with(&while_there_is_room("i.custom_status", NEWEST_FIRST, &bytes))
         } else {
-            columns(&snapshot.schema)
+            columns(schema)
         };
         let sql = format!(
             "WITH w AS MATERIALIZED ( \
-               SELECT * FROM instances i WHERE {behind} AND {matches} ORDER BY {NEWEST_FIRST} LIMIT {size_parameter}), \
+               SELECT * FROM {schema}.instances i WHERE {behind} AND {matches} ORDER BY {NEWEST_FIRST} LIMIT {size_parameter}), \
              bounds AS (SELECT (SELECT COUNT(*) FROM w) AS rows, \
                (SELECT {MICROS} FROM w AS i ORDER BY i.created_at, i.instance_id COLLATE \"C\" LIMIT 1) AS micros, \
                (SELECT i.instance_id FROM w AS i ORDER BY i.created_at, i.instance_id COLLATE \"C\" LIMIT 1) AS id) \
              SELECT f.*, bounds.rows, bounds.micros, bounds.id FROM bounds LEFT JOIN ( \
                SELECT {columns} {from} WHERE {status} ORDER BY {NEWEST_FIRST} LIMIT {most}) AS f(a, b, c, d, e, f, g, h, i, j) \
              ON true ORDER BY f.j DESC, f.a COLLATE \"C\" DESC",
-            from = FROM.replacen("FROM instances i", "FROM w AS i", 1),
+            from = joined(schema, "w"),
             status = status(filter),
         );
         let connection = snapshot.allow().await?;
-        let mut rows = sqlx::query_with(&sql, statement.arguments()).persistent(false).fetch(connection);
+        let mut rows = sqlx::query_with(&sql, statement.arguments()).fetch(connection);
         let mut window = Self { items: Vec::new(), last: None, more: false, oldest: None };
         while let Some(row) = rows.try_next().await? {
             if row.try_get::<i64, _>(10)? == size {
@@ -280,12 +289,13 @@ async fn groups(
     let mut statement = Statement::default();
     let matches = statement.filter(filter)?;
     let sql = format!(
-        "SELECT i.orchestration_name, i.orchestration_version, e.status, COUNT(*) {FROM} WHERE {matches} AND {status} \
+        "SELECT i.orchestration_name, i.orchestration_version, e.status, COUNT(*) {from} WHERE {matches} AND {status} \
          GROUP BY 1, 2, 3",
+        from = with_status(&snapshot.schema),
         status = status(filter),
     );
     let connection = snapshot.allow().await?;
-    let mut rows = sqlx::query_with(&sql, statement.arguments()).persistent(false).fetch(connection);
+    let mut rows = sqlx::query_with(&sql, statement.arguments()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let status = InstanceStatus::from_framework(text(&row, 2)?.as_deref());
         let group = (text(&row, 0)?.unwrap_or_default(), text(&row, 1)?.unwrap_or_default(), status);

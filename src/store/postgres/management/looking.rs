@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 
 use super::super::reader::Snapshot;
 use super::super::sql::count;
-use super::instances::{FROM, NEWEST_FIRST, columns, read};
+use super::instances::{NEWEST_FIRST, columns, read, with_status};
 use super::{executions, history, waits};
 use crate::history::Event;
 use crate::management::{ExecutionInfo, InstanceInfo, Page, PageRequest};
@@ -19,19 +19,23 @@ impl Look for Snapshot {
         if instance.contains('\0') {
             return Ok(None);
         }
-        let sql = format!("SELECT {} {FROM} WHERE i.instance_id = $1", columns(&self.schema));
-        let row =
-            sqlx::query(&sql).persistent(false).bind(instance).fetch_optional(self.connection()).await?;
+        let sql = format!(
+            "SELECT {} {} WHERE i.instance_id = $1",
+            columns(&self.schema),
+            with_status(&self.schema)
+        );
+        let row = sqlx::query(&sql).bind(instance).fetch_optional(self.transaction()).await?;
         Ok(row.map(|row| read(&row)).transpose()?)
     }
 
     async fn children(&mut self, parent: &str, most: usize) -> Answer<Vec<InstanceInfo>> {
         let sql = format!(
-            "SELECT {} {FROM} WHERE i.parent_instance_id = $1 ORDER BY {NEWEST_FIRST} LIMIT {most}",
-            columns(&self.schema)
+            "SELECT {} {} WHERE i.parent_instance_id = $1 ORDER BY {NEWEST_FIRST} LIMIT {most}",
+            columns(&self.schema),
+            with_status(&self.schema)
         );
         let connection = self.allow().await?;
-        let rows = sqlx::query(&sql).persistent(false).bind(parent).fetch_all(connection).await?;
+        let rows = sqlx::query(&sql).bind(parent).fetch_all(connection).await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
@@ -40,9 +44,9 @@ impl Look for Snapshot {
     }
 
     async fn events(&mut self, instance: &str, execution: i64) -> Answer<Vec<Event>> {
-        let sql = history::select("event_data") + " ORDER BY event_id";
+        let sql = history::select(&self.schema, "event_data") + " ORDER BY event_id";
         let connection = self.allow().await?;
-        let mut rows = sqlx::query(&sql).persistent(false).bind(instance).bind(execution).fetch(connection);
+        let mut rows = sqlx::query(&sql).bind(instance).bind(execution).fetch(connection);
         let mut events = Vec::new();
         while let Some(row) = rows.try_next().await? {
             events.push(history::read(&row, instance, execution)?.1);
@@ -51,15 +55,12 @@ impl Look for Snapshot {
     }
 
     async fn stored_bytes(&mut self, instance: &str) -> Answer<u64> {
-        let connection = self.allow().await?;
-        let row = sqlx::query(
-            "SELECT (SELECT COALESCE(SUM(octet_length(event_data)), 0)::int8 FROM history WHERE instance_id = $1) \
-                  + (SELECT COALESCE(SUM(octet_length(output)), 0)::int8 FROM executions WHERE instance_id = $1)",
-        )
-        .persistent(false)
-        .bind(instance)
-        .fetch_one(connection)
-        .await?;
+        let schema = &self.schema;
+        let sql = format!(
+            "SELECT (SELECT COALESCE(SUM(octet_length(event_data)), 0)::int8 FROM {schema}.history WHERE instance_id = $1) \
+                  + (SELECT COALESCE(SUM(octet_length(output)), 0)::int8 FROM {schema}.executions WHERE instance_id = $1)"
+        );
+        let row = sqlx::query(&sql).bind(instance).fetch_one(self.allow().await?).await?;
         Ok(count(&row, 0)?)
     }
 

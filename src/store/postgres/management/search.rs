@@ -8,7 +8,7 @@ use sqlx::Row;
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
 use super::history;
-use super::instances::{FROM, MICROS, NEWEST_FIRST, Place, Statement};
+use super::instances::{MICROS, NEWEST_FIRST, Place, Statement, with_status};
 use crate::management::{InstanceInfo, ManagementError, SearchField, SearchHit, SearchQuery, SearchResults};
 use crate::store::database::budget::{Budget, Room};
 use crate::store::database::keys::{self, List};
@@ -103,16 +103,17 @@ async fn candidates(
     let behind = statement.behind(after)?;
     let limit = statement.bind(size)?;
     let text = statement.bind(storable(&needle.text))?;
-    let [id, name, status] = fields(&snapshot.schema, &text);
+    let schema = &snapshot.schema;
+    let [id, name, status] = fields(schema, &text);
     let sql = format!(
         "SELECT id, micros, a, b, c, n FROM ( \
            SELECT i.instance_id AS id, {MICROS} AS micros, {id} AS a, {name} AS b, {status} AS c, \
                   row_number() OVER (ORDER BY {NEWEST_FIRST}) AS n FROM ( \
-             SELECT * FROM instances i WHERE {behind} ORDER BY {NEWEST_FIRST} LIMIT {limit}) AS i) AS found \
+             SELECT * FROM {schema}.instances i WHERE {behind} ORDER BY {NEWEST_FIRST} LIMIT {limit}) AS i) AS found \
          WHERE a OR b OR c OR n = {limit} OR {payloads} ORDER BY n"
     );
     let connection = snapshot.allow().await?;
-    let mut rows = sqlx::query_with(&sql, statement.arguments()).persistent(false).fetch(connection);
+    let mut rows = sqlx::query_with(&sql, statement.arguments()).fetch(connection);
     let mut found = Vec::new();
     let mut oldest = None;
     while let Some(row) = rows.try_next().await? {
@@ -142,17 +143,18 @@ async fn look_into_payloads(
     candidates: &mut [Candidate],
 ) -> Answer<()> {
     let ids: Vec<String> = candidates.iter().map(|candidate| candidate.id.clone()).collect();
+    let schema = &snapshot.schema;
     let sql = format!(
         "SELECT i.instance_id, {output}, EXISTS ( \
-           SELECT 1 FROM history h WHERE h.instance_id = i.instance_id AND h.execution_id = i.current_execution_id \
+           SELECT 1 FROM {schema}.history h WHERE h.instance_id = i.instance_id AND h.execution_id = i.current_execution_id \
              AND {event}) \
-         {FROM} WHERE i.instance_id = ANY($1)",
+         {from} WHERE i.instance_id = ANY($1)",
+        from = with_status(schema),
         output = contains("e.output", "$2"),
         event = contains("h.event_data", "$3"),
     );
     let connection = snapshot.allow().await?;
     let rows = sqlx::query(&sql)
-        .persistent(false)
         .bind(ids)
         .bind(storable(&needle.text))
         .bind(needle.json.as_str())
@@ -172,14 +174,11 @@ async fn look_into_payloads(
 
 async fn is_in_history(snapshot: &mut Snapshot, needle: &Needle, instance: &InstanceInfo) -> Answer<bool> {
     let execution = keys::execution(&instance.instance_id, instance.current_execution_id)?;
-    let sql = format!("{} AND {}", history::select("event_data"), contains("event_data", "$3"));
+    let sql =
+        format!("{} AND {}", history::select(&snapshot.schema, "event_data"), contains("event_data", "$3"));
     let connection = snapshot.allow().await?;
-    let mut rows = sqlx::query(&sql)
-        .persistent(false)
-        .bind(&instance.instance_id)
-        .bind(execution)
-        .bind(&needle.json)
-        .fetch(connection);
+    let mut rows =
+        sqlx::query(&sql).bind(&instance.instance_id).bind(execution).bind(&needle.json).fetch(connection);
     let mut found = false;
     while let Some(row) = rows.try_next().await? {
         let (_, event, _) = history::read(&row, &instance.instance_id, execution)?;

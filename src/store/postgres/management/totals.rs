@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use sqlx::Executor;
-
 use super::super::queues;
 use super::super::reader::Snapshot;
 use super::super::sql::{count, text};
-use super::instances::FROM;
+use super::instances::with_status;
 use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{QueueDepths, SystemMetrics};
 use crate::store::database::budget::Budget;
@@ -16,9 +14,9 @@ use crate::store::database::reading::Answer;
 
 pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<SystemMetrics> {
     let mut metrics = SystemMetrics::default();
-    let sql = format!("SELECT e.status, COUNT(*) {FROM} GROUP BY e.status");
+    let sql = format!("SELECT e.status, COUNT(*) {} GROUP BY e.status", with_status(&snapshot.schema));
     let connection = snapshot.allow().await?;
-    for row in sqlx::query(&sql).persistent(false).fetch_all(connection).await? {
+    for row in sqlx::query(&sql).fetch_all(connection).await? {
         let count = count(&row, 1)?;
         metrics.total_instances += count;
         match InstanceStatus::from_framework(text(&row, 0)?.as_deref()) {
@@ -29,12 +27,11 @@ pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<S
         }
     }
     // The framework leaves executions without an instance behind: nobody's, they are not counted.
-    let connection = snapshot.allow().await?;
-    let executions =
-        sqlx::query("SELECT COUNT(*) FROM executions e JOIN instances i ON i.instance_id = e.instance_id")
-            .persistent(false)
-            .fetch_one(connection)
-            .await?;
+    let schema = &snapshot.schema;
+    let sql = format!(
+        "SELECT COUNT(*) FROM {schema}.executions e JOIN {schema}.instances i ON i.instance_id = e.instance_id"
+    );
+    let executions = sqlx::query(&sql).fetch_one(snapshot.allow().await?).await?;
     metrics.total_executions = count(&executions, 0)?;
     metrics.total_events = count_events(snapshot, events).await?;
     Ok(metrics)
@@ -43,13 +40,13 @@ pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<S
 /// `None` when there are too many to be counted in time.
 async fn count_events(snapshot: &mut Snapshot, budget: Budget) -> Result<Option<u64>, Failure> {
     // A statement that is interrupted takes its transaction with it, but not past here.
-    snapshot.connection().execute(sqlx::raw_sql("SAVEPOINT counting")).await?;
-    let connection = snapshot.allow_until(budget.deadline()).await?;
-    let counted = sqlx::query("SELECT COUNT(*) FROM history").persistent(false).fetch_one(connection).await;
+    snapshot.transaction().simple("SAVEPOINT counting").await?;
+    let sql = format!("SELECT COUNT(*) FROM {}.history", snapshot.schema);
+    let counted = sqlx::query(&sql).fetch_one(snapshot.allow_until(budget.deadline()).await?).await;
     match counted.map_err(Failure::from) {
         Ok(row) => Ok(Some(count(&row, 0)?)),
         Err(failure) if failure.reason == FailureReason::Timeout => {
-            snapshot.connection().execute(sqlx::raw_sql("ROLLBACK TO SAVEPOINT counting")).await?;
+            snapshot.transaction().simple("ROLLBACK TO SAVEPOINT counting").await?;
             Ok(None)
         }
         Err(failure) => Err(failure),

@@ -29,20 +29,18 @@ pub(super) async fn standings(
     snapshot: &mut Snapshot,
     instances: &[String],
 ) -> Answer<HashMap<String, Standing>> {
+    let schema = &snapshot.schema;
+    let sql = format!(
+        "SELECT asked.id, i.current_execution_id::int8, e.status, il.locked_until::int8 \
+         FROM unnest($1::text[]) AS asked(id) \
+         LEFT JOIN {schema}.instances i ON i.instance_id = asked.id \
+         LEFT JOIN {schema}.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
+         LEFT JOIN {schema}.instance_locks il ON il.instance_id = asked.id"
+    );
     let mut standings = HashMap::with_capacity(instances.len());
     for batch in batches(instances) {
         let connection = snapshot.allow().await?;
-        let rows = sqlx::query(
-            "SELECT asked.id, i.current_execution_id::int8, e.status, il.locked_until::int8 \
-             FROM unnest($1::text[]) AS asked(id) \
-             LEFT JOIN instances i ON i.instance_id = asked.id \
-             LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
-             LEFT JOIN instance_locks il ON il.instance_id = asked.id",
-        )
-        .persistent(false)
-        .bind(batch)
-        .fetch_all(connection)
-        .await?;
+        let rows = sqlx::query(&sql).bind(batch).fetch_all(connection).await?;
         for row in rows {
             let (id, current): (String, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
             let status = text(&row, 2)?;
@@ -59,14 +57,12 @@ pub(super) async fn past(
     execution: i64,
     past: &mut Past,
 ) -> Answer<()> {
+    let sql = format!(
+        "SELECT event_data FROM {}.history WHERE instance_id = $1 AND execution_id = $2 ORDER BY event_id",
+        snapshot.schema
+    );
     let connection = snapshot.allow().await?;
-    let mut rows = sqlx::query(
-        "SELECT event_data FROM history WHERE instance_id = $1 AND execution_id = $2 ORDER BY event_id",
-    )
-    .persistent(false)
-    .bind(instance)
-    .bind(execution)
-    .fetch(connection);
+    let mut rows = sqlx::query(&sql).bind(instance).bind(execution).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         past.take(row.try_get::<Option<&str>, _>(0)?.unwrap_or_default().as_bytes());
     }
@@ -104,15 +100,16 @@ pub(super) async fn messages(
 ) -> Answer<()> {
     // A renewal reaches the lock first.
     let lease = "GREATEST(q.locked_until, CASE WHEN q.lock_token = il.lock_token THEN il.locked_until END)";
+    let schema = &snapshot.schema;
     let sql = format!(
-        "SELECT {}, q.instance_id FROM orchestrator_queue q \
-         LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
+        "SELECT {}, q.instance_id FROM {schema}.orchestrator_queue q \
+         LEFT JOIN {schema}.instance_locks il ON il.instance_id = q.instance_id \
          WHERE q.instance_id = ANY($2) ORDER BY q.visible_at, q.id",
         columns(&orchestrator_state(), lease)
     );
     for batch in batches(instances) {
         let connection = snapshot.allow().await?;
-        let mut rows = sqlx::query(&sql).persistent(false).bind(now_ms).bind(batch).fetch(connection);
+        let mut rows = sqlx::query(&sql).bind(now_ms).bind(batch).fetch(connection);
         while let Some(row) = rows.try_next().await? {
             let (entry, item) = read(&row)?;
             take(Row { instance: row.try_get(6)?, entry, item, tag: None });
@@ -130,7 +127,8 @@ pub(super) async fn activities(
     // With duroxide-pg-opt only the work item tells whose it is. A legal escape would fail the whole statement if it
     // were decoded there: those that mention the id as a text are candidates, and are decoded here.
     let mentions = "strpos(q.work_item COLLATE \"C\", $3) > 0";
-    let (told, ours) = match snapshot.schema.worker_identity {
+    let schema = &snapshot.schema;
+    let (told, ours) = match schema.worker_identity {
         true => (
             "q.instance_id IS NOT NULL",
             format!("q.instance_id = $2 OR (q.instance_id IS NULL AND {mentions})"),
@@ -138,17 +136,13 @@ pub(super) async fn activities(
         false => ("false", format!("$2::text IS NOT NULL AND {mentions}")),
     };
     let sql = format!(
-        "SELECT {columns}, {told}, {tag} FROM worker_queue q WHERE {ours} ORDER BY q.id",
+        "SELECT {columns}, {told}, {tag} FROM {schema}.worker_queue q WHERE {ours} ORDER BY q.id",
         columns = columns(&worker_state(), "q.locked_until"),
-        tag = if snapshot.schema.worker_tag { "q.tag" } else { "NULL::text" },
+        tag = if schema.worker_tag { "q.tag" } else { "NULL::text" },
     );
     let connection = snapshot.allow().await?;
-    let mut rows = sqlx::query(&sql)
-        .persistent(false)
-        .bind(now_ms)
-        .bind(instance)
-        .bind(inside_json(instance))
-        .fetch(connection);
+    let mut rows =
+        sqlx::query(&sql).bind(now_ms).bind(instance).bind(inside_json(instance)).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let (entry, item) = read(&row)?;
         if row.try_get::<bool, _>(6)? || item.instance.as_deref() == Some(instance) {

@@ -29,19 +29,14 @@ pub(super) struct Origin {
 
 impl Origin {
     pub(super) async fn read(snapshot: &mut Snapshot) -> Result<Self, Failure> {
-        let row = sqlx::query(
-            "SELECT 'history'::regclass::oid::int8, has_function_privilege('pg_control_system()', 'EXECUTE')",
-        )
-        .persistent(false)
-        .fetch_one(snapshot.connection())
-        .await?;
-        let server = if row.try_get(1)? {
+        let may_ask = sqlx::query_scalar("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')");
+        let server = if may_ask.fetch_one(snapshot.transaction()).await? {
             let server = sqlx::query_scalar("SELECT system_identifier FROM pg_control_system()");
-            Some(server.persistent(false).fetch_one(snapshot.connection()).await?)
+            Some(server.fetch_one(snapshot.transaction()).await?)
         } else {
             None
         };
-        Ok(Self { history: row.try_get(0)?, server })
+        Ok(Self { history: snapshot.schema.tables.history, server })
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {
@@ -68,8 +63,7 @@ impl Horizon {
                     age((txid_snapshot_xmax(s) & 4294967295)::text::xid)::int8, array(SELECT txid_snapshot_xip(s)) \
              FROM txid_current_snapshot() AS s",
         )
-        .persistent(false)
-        .fetch_one(snapshot.connection())
+        .fetch_one(snapshot.transaction())
         .await?;
         let running: Vec<i64> = row.try_get(3)?;
         let mut horizon = Self {
@@ -135,8 +129,7 @@ async fn elsewhere(snapshot: &mut Snapshot) -> Result<HashSet<u64>, Failure> {
          UNION ALL \
          SELECT p.transaction::text::int8 FROM pg_prepared_xacts p WHERE p.database <> current_database()",
     )
-    .persistent(false)
-    .fetch_all(snapshot.connection())
+    .fetch_all(snapshot.transaction())
     .await?;
     Ok(ids.into_iter().map(unsigned).collect())
 }

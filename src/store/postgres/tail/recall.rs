@@ -27,12 +27,13 @@ pub(super) async fn of_executions(
         .map(|key| (&*key.instance_id, i64::try_from(key.execution_id).unwrap_or(i64::MAX)))
         .unzip();
     // Executions one by one, in order: only their events have to be sorted, which the primary key does.
+    let schema = &snapshot.schema;
     let sql = format!(
         "SELECT h.instance_id, h.execution_id, h.event_id, h.age, \
                 CASE WHEN octet_length(h.event_data) <= {TOO_LONG} THEN h.event_data END, COALESCE(h.counted, false) \
          FROM unnest($1::text[], $2::int8[]) WITH ORDINALITY AS c(id, execution, n) \
          CROSS JOIN LATERAL ( \
-           SELECT h.*, age(h.xmin)::int8 AS age, {counted} AS counted FROM history h \
+           SELECT h.*, age(h.xmin)::int8 AS age, {counted} AS counted FROM {schema}.history h \
            WHERE h.instance_id = c.id AND h.execution_id = c.execution OFFSET 0) AS h \
          ORDER BY c.n, h.event_id",
         counted = counted(cursor, horizon),
@@ -41,7 +42,6 @@ pub(super) async fn of_executions(
     let event = place.and_then(|place| place.event);
     let connection = snapshot.allow().await?;
     let mut rows = sqlx::query(&sql)
-        .persistent(false)
         .bind(ids)
         .bind(numbers)
         .bind(place.map(|place| place.instance.as_str()))

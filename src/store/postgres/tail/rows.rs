@@ -8,6 +8,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
+use super::super::schema::Schema;
 use super::horizon::{Horizon, literal};
 use super::position::{Cursor, Resumed, Sweep};
 use crate::store::database::failure::Failure;
@@ -136,11 +137,10 @@ async fn page(
     horizon: &Horizon,
     cursor: &Cursor,
 ) -> Result<(Vec<Row>, bool), Failure> {
-    let sql = statement(range, horizon, cursor);
+    let sql = statement(&snapshot.schema, range, horizon, cursor);
     let (execution, event) = after.unzip();
     let connection = snapshot.allow().await?;
-    let mut found =
-        sqlx::query(&sql).persistent(false).bind(instances).bind(execution).bind(event).fetch(connection);
+    let mut found = sqlx::query(&sql).bind(instances).bind(execution).bind(event).fetch(connection);
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = found.try_next().await? {
         let row = Row::read(&row)?;
@@ -179,13 +179,13 @@ impl Row {
 }
 
 /// `$1`: instances, in order; `$2`, `$3`: up to which execution and event the first was read.
-fn statement(range: Range, horizon: &Horizon, cursor: &Cursor) -> String {
+fn statement(schema: &Schema, range: Range, horizon: &Horizon, cursor: &Cursor) -> String {
     let new = |of, from| horizon.since(of, "created_at", from, cursor.read_ms);
     let (mut condition, recent) = match range {
         Range::From(from) => {
             let recent = format!(
                 "LEFT JOIN LATERAL ( \
-                   SELECT p.execution_id, p.event_id, {new} AS new FROM history p WHERE p.instance_id = c.id \
+                   SELECT p.execution_id, p.event_id, {new} AS new FROM {schema}.history p WHERE p.instance_id = c.id \
                    ORDER BY p.execution_id DESC, p.event_id DESC OFFSET {RECENT} LIMIT 1) AS old ON NOT old.new",
                 new = new("p", from),
             );
@@ -208,7 +208,7 @@ fn statement(range: Range, horizon: &Horizon, cursor: &Cursor) -> String {
          FROM unnest($1::text[]) WITH ORDINALITY AS c(id, n) {recent} \
          CROSS JOIN LATERAL ( \
            SELECT h.execution_id, h.event_id, age(h.xmin)::int8 AS age, octet_length(h.event_data)::int8 AS size, h.event_data \
-           FROM history h WHERE h.instance_id = c.id \
+           FROM {schema}.history h WHERE h.instance_id = c.id \
              AND (h.execution_id, h.event_id) > ( \
                CASE WHEN c.n = 1 THEN COALESCE($2::int8, old.execution_id, {first}) ELSE COALESCE(old.execution_id, {first}) END, \
                CASE WHEN c.n = 1 THEN COALESCE($3::int8, old.event_id, {first}) ELSE COALESCE(old.event_id, {first}) END) \
@@ -223,6 +223,12 @@ fn statement(range: Range, horizon: &Horizon, cursor: &Cursor) -> String {
 async fn fetch_long(snapshot: &mut Snapshot, instances: &[String], rows: &mut [Row]) -> Result<(), Failure> {
     let mut long: Vec<&mut Row> = rows.iter_mut().filter(|row| row.is_long()).collect();
     let mut rest = long.as_mut_slice();
+    let sql = format!(
+        "SELECT c.n, h.event_data FROM unnest($1::text[], $2::int8[], $3::int8[]) WITH ORDINALITY AS c(id, execution, event, n) \
+         CROSS JOIN LATERAL (SELECT h.event_data FROM {}.history h \
+           WHERE h.instance_id = c.id AND h.execution_id = c.execution AND h.event_id = c.event OFFSET 0) AS h",
+        snapshot.schema
+    );
     while !rest.is_empty() {
         let mut bytes = 0;
         let room = |row: &&mut &mut Row| {
@@ -237,16 +243,7 @@ async fn fetch_long(snapshot: &mut Snapshot, instances: &[String], rows: &mut [R
         let executions: Vec<i64> = now.iter().map(|row| row.execution).collect();
         let events: Vec<i64> = now.iter().map(|row| row.event).collect();
         let connection = snapshot.allow().await?;
-        let mut texts = sqlx::query(
-            "SELECT c.n, h.event_data FROM unnest($1::text[], $2::int8[], $3::int8[]) WITH ORDINALITY AS c(id, execution, event, n) \
-             CROSS JOIN LATERAL (SELECT h.event_data FROM history h \
-               WHERE h.instance_id = c.id AND h.execution_id = c.execution AND h.event_id = c.event OFFSET 0) AS h",
-        )
-        .persistent(false)
-        .bind(ids)
-        .bind(executions)
-        .bind(events)
-        .fetch(connection);
+        let mut texts = sqlx::query(&sql).bind(ids).bind(executions).bind(events).fetch(connection);
         while let Some(text) = texts.try_next().await? {
             let at = usize::try_from(text.try_get::<i64, _>(0)? - 1).unwrap_or(usize::MAX);
             if let Some(row) = now.get_mut(at) {
@@ -279,15 +276,15 @@ pub(super) async fn next_instances(
     let from_there = if half_read.is_some() { ">=" } else { ">" };
     // Where few are in the range, every row is looked at once; otherwise the primary key leads to the next.
     let fence = if sweep.sparse { "OFFSET 0" } else { "" };
+    let schema = &snapshot.schema;
     let sql = format!(
         "SELECT instance_id FROM ( \
-           SELECT i.instance_id FROM instances i \
+           SELECT i.instance_id FROM {schema}.instances i \
            WHERE {condition} AND ($1::text IS NULL OR i.instance_id {from_there} $1) {fence}) AS i \
          ORDER BY instance_id LIMIT $2"
     );
     let connection = snapshot.allow().await?;
     let rows = sqlx::query(&sql)
-        .persistent(false)
         .bind(sweep.after.as_ref().map(|place| place.instance.as_str()))
         .bind(limit)
         .fetch_all(connection)
@@ -305,13 +302,13 @@ pub(super) async fn transactions(
     horizon: &Horizon,
     read_ms: i64,
 ) -> Result<Vec<u64>, Failure> {
+    let schema = &snapshot.schema;
     let sql = format!(
         "SELECT DISTINCT h.age FROM unnest($1::text[]) AS c(id) CROSS JOIN LATERAL ( \
-           SELECT age(h.xmin)::int8 AS age FROM history h WHERE h.instance_id = c.id AND {new} OFFSET 0) AS h",
+           SELECT age(h.xmin)::int8 AS age FROM {schema}.history h WHERE h.instance_id = c.id AND {new} OFFSET 0) AS h",
         new = horizon.since("h", "created_at", horizon.oldest, read_ms),
     );
     let connection = snapshot.allow().await?;
-    let ages: Vec<i64> =
-        sqlx::query_scalar(&sql).persistent(false).bind(instances).fetch_all(connection).await?;
+    let ages: Vec<i64> = sqlx::query_scalar(&sql).bind(instances).fetch_all(connection).await?;
     Ok(ages.into_iter().map(|age| horizon.transaction(age)).collect())
 }

@@ -14,6 +14,7 @@ mod large;
 #[path = "../purge/model.rs"]
 mod model;
 mod parked;
+mod pooled;
 mod purge;
 
 use scenarios::{
