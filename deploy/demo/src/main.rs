@@ -18,6 +18,7 @@ mod orders;
 mod shop;
 mod standing;
 mod store;
+mod typed;
 mod world;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -10,6 +10,7 @@ use crate::activities::{
 };
 use crate::domain::{Order, OrderLine, Payment, PaymentAnswer, UNREACHABLE_COUNTRY};
 use crate::shop::LABEL_PRINTER;
+use crate::typed::{decode, encode};
 
 pub(crate) const PROCESS_ORDER: &str = "ProcessOrder";
 pub(crate) const PROCESS_ORDER_VERSIONS: [&str; 2] = ["1.0.0", "2.0.0"];
@@ -35,7 +36,7 @@ pub(crate) fn register(builder: OrchestrationRegistryBuilder) -> OrchestrationRe
 
 async fn process_order_v1(ctx: OrchestrationContext, order: Order) -> Result<String, String> {
     ctx.set_custom_status("validating");
-    let total: u64 = ctx.schedule_activity_typed(VALIDATE_ORDER, &order).await?;
+    let total: u64 = decode(ctx.schedule_activity(VALIDATE_ORDER, encode(&order)?).await)?;
     // Divides by zero if the basket is empty: the defect that 2.0.0 corrects. It stays, as some executions have to
     // fail by a panic.
     ctx.set_kv_value("average_item_cents", (total / order.items()).to_string());
@@ -49,7 +50,7 @@ async fn process_order_v1(ctx: OrchestrationContext, order: Order) -> Result<Str
 
 async fn process_order_v2(ctx: OrchestrationContext, order: Order) -> Result<String, String> {
     ctx.set_custom_status("validating");
-    let total: u64 = ctx.schedule_activity_typed(VALIDATE_ORDER, &order).await?;
+    let total: u64 = decode(ctx.schedule_activity(VALIDATE_ORDER, encode(&order)?).await)?;
     if order.items() == 0 {
         return Err("the basket is empty".to_owned());
     }
@@ -74,10 +75,10 @@ async fn process_order_v2(ctx: OrchestrationContext, order: Order) -> Result<Str
 
 /// A slow screening is not waited for: a shop would rather bear a fraud than a customer who leaves.
 async fn screen_for_fraud(ctx: &OrchestrationContext, order: &Order) -> Result<(), String> {
-    let screening = ctx.schedule_activity_typed::<_, u64>(SCREEN_FOR_FRAUD, order);
+    let screening = ctx.schedule_activity(SCREEN_FOR_FRAUD, encode(order)?);
     let patience = ctx.schedule_timer(FRAUD_SCREEN_PATIENCE);
     match ctx.select2(screening, patience).await {
-        Either2::First(score) => ctx.set_kv_value("fraud_score", score?.to_string()),
+        Either2::First(score) => ctx.set_kv_value("fraud_score", score?),
         Either2::Second(()) => ctx.set_kv_value("fraud_score", "unknown"),
     }
     Ok(())
@@ -85,17 +86,23 @@ async fn screen_for_fraud(ctx: &OrchestrationContext, order: &Order) -> Result<(
 
 /// All lines at once; the first failure counts, but only when all have answered.
 async fn reserve_stock(ctx: &OrchestrationContext, lines: &[OrderLine]) -> Result<(), String> {
-    let reservations =
-        lines.iter().map(|line| ctx.schedule_activity_typed::<_, u64>(RESERVE_STOCK, line)).collect();
-    let answers = ctx.join(reservations).await;
-    answers.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
+    for_each_line(ctx, RESERVE_STOCK, lines).await
 }
 
 async fn release_stock(ctx: &OrchestrationContext, lines: &[OrderLine]) -> Result<(), String> {
-    let releases =
-        lines.iter().map(|line| ctx.schedule_activity_typed::<_, u64>(RELEASE_STOCK, line)).collect();
-    let answers = ctx.join(releases).await;
-    answers.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
+    for_each_line(ctx, RELEASE_STOCK, lines).await
+}
+
+async fn for_each_line(
+    ctx: &OrchestrationContext,
+    activity: &str,
+    lines: &[OrderLine],
+) -> Result<(), String> {
+    let mut calls = Vec::new();
+    for line in lines {
+        calls.push(ctx.schedule_activity(activity, encode(line)?));
+    }
+    ctx.join(calls).await.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
 }
 
 async fn pay(ctx: &OrchestrationContext, order: &Order, cents: u64) -> Result<(), String> {
@@ -127,7 +134,7 @@ async fn pay(ctx: &OrchestrationContext, order: &Order, cents: u64) -> Result<()
 
 async fn ship(ctx: &OrchestrationContext, order: &Order) -> Result<String, String> {
     ctx.set_custom_status(SHIPPING);
-    let shipping = ctx.schedule_sub_orchestration_typed::<_, String>(SHIP_ORDER, order);
+    let shipping = ctx.schedule_sub_orchestration(SHIP_ORDER, encode(order)?);
     let tracking = if order.express {
         let deadline = ctx.schedule_timer(EXPRESS_DEADLINE);
         // Losing the race drops the child, which cancels it.

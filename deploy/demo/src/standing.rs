@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::activities::{ANSWER_CUSTOMER, COUNT_STOCK, ENGRAVE_GIFT, SEND_EMAIL};
 use crate::domain::{PRODUCTS, WAREHOUSES};
+use crate::typed::decode;
 
 const MONITOR_INVENTORY: &str = "MonitorInventory";
 const CUSTOMER_INBOX: &str = "CustomerInbox";
@@ -102,7 +103,7 @@ async fn monitor_inventory(ctx: OrchestrationContext, monitor: Monitor) -> Resul
         let position = usize::try_from(count % products).unwrap_or_default();
         let product = PRODUCTS.get(position).copied().unwrap_or_default();
         ctx.set_custom_status(format!("counting {product}"));
-        let level: u64 = ctx.schedule_activity_typed(COUNT_STOCK, &product).await?;
+        let level: u64 = decode(ctx.schedule_activity(COUNT_STOCK, product).await)?;
         ctx.set_kv_value(product, level.to_string());
         ctx.set_custom_status(if level < LOW_STOCK { "low stock" } else { "asleep" });
         ctx.schedule_timer(COUNT_INTERVAL).await;
