@@ -24,8 +24,18 @@ pub(super) fn harmless(text: &str) -> String {
         .collect()
 }
 
+/// A name, which may be empty: then by its quotes.
+pub(super) fn named(name: &str) -> &str {
+    if name.is_empty() { "\"\"" } else { name }
+}
+
+/// A name, harmless and not endless.
+pub(super) fn printable(name: &str) -> String {
+    short(named(name))
+}
+
 /// Harmless and not endless.
-pub(super) fn printable(text: &str) -> String {
+fn short(text: &str) -> String {
     let mut short: String = harmless(text).chars().take(MAX_CELL).collect();
     if text.chars().nth(MAX_CELL).is_some() {
         short.push('…');
@@ -171,6 +181,7 @@ mod tests {
     #[test]
     fn names_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
+        assert_eq!(printable(""), "\"\"");
         assert_eq!(printable(&"x".repeat(500)).chars().count(), MAX_CELL + 1);
     }
 }

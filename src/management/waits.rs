@@ -92,6 +92,10 @@ pub enum Awaited {
         channel: Channel,
         /// Name of the event or the queue.
         name: String,
+        /// Events of this name that came while nothing waited for one: the framework has dropped them. A queue keeps its
+        /// messages.
+        #[serde(default)]
+        missed: u64,
     },
     /// A time. The history does not record that a timer was given up: it may be one that lost a race.
     Timer {

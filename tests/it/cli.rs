@@ -97,7 +97,6 @@ fn usage_errors_exit_64_and_say_what_to_type() {
         (vec!["instances", "list", "--limit", "5", "--all"], "cannot be used with '--all'"),
         (vec!["instances", "list", "--output", "yaml"], "[possible values: table, json]"),
         (vec!["instances", "show"], "<ID>"),
-        (vec!["instances", "show", ""], "'<ID>'"),
         (vec!["instances", "show", "-42"], "use '-- -4'"),
         (vec!["instances", "history", "a", "--execution", "0"], "0 is not in 1.."),
         (vec!["instances", "search"], "<TEXT>"),

@@ -52,14 +52,14 @@ fn table(counts: &InstanceCounts) -> Table {
     let titles: Vec<String> = statuses.iter().map(|status| status.as_str().to_ascii_uppercase()).collect();
     let numbers = titles.iter().map(String::as_str).chain(["TOTAL"]);
     let mut table = Table::new(0, &["ORCHESTRATION", "VERSION"], numbers);
-    let mut row = |name: &str, version: &str, counts: &BTreeMap<InstanceStatus, u64>| {
+    let mut row = |name: Cell, version: Cell, counts: &BTreeMap<InstanceStatus, u64>| {
         let of = |status: &InstanceStatus| counts.get(status).copied().unwrap_or(0).to_string();
         let numbers = statuses.iter().map(of).chain([counts.values().sum::<u64>().to_string()]);
-        table.row([Cell::from(name), Cell::from(version)].into_iter().chain(numbers.map(Cell::from)));
+        table.row([name, version].into_iter().chain(numbers.map(Cell::from)));
     };
     for ((name, version), counts) in &rows {
-        row(name, version, counts);
+        row(Cell::name(name), Cell::name(version), counts);
     }
-    row("TOTAL", "", &totals);
+    row(Cell::from("TOTAL"), Cell::from(""), &totals);
     table
 }

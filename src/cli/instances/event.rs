@@ -76,7 +76,7 @@ impl Teller {
 
     fn open(&mut self, event: &Event) {
         if let Some(name) = event.fields.get("name").and_then(Value::as_str) {
-            self.open.insert(event.event_id, cut(name, MAX_NAME));
+            self.open.insert(event.event_id, self::name(name));
         }
     }
 
@@ -127,7 +127,11 @@ impl<'a> Tale<'a> {
     fn started(self) -> Self {
         let text = |field: &str| self.field(field).and_then(Value::as_str);
         let number = |field: &str| self.field(field).and_then(Value::as_u64);
-        let title = format!("{} {}", name(text("name").unwrap_or("?")), name(text("version").unwrap_or("")));
+        let title = format!(
+            "{} {}",
+            name(text("name").unwrap_or("?")),
+            text("version").map(name).unwrap_or_default()
+        );
         let parent = text("parent_instance").map(|parent| {
             let execution = number("parent_execution_id").map(|id| format!("execution {id}"));
             let event = number("parent_id").map(|id| format!("event {id}"));
@@ -213,7 +217,7 @@ impl<'a> Tale<'a> {
 
 /// A name in one line. Ids are long; they end a line at worst.
 fn name(text: &str) -> String {
-    cut(text, MAX_NAME)
+    cut(text::named(text), MAX_NAME)
 }
 
 /// A value in one line: its size when it is hidden.

@@ -233,8 +233,8 @@ fn open_waits() -> Vec<OpenWait> {
             Awaited::Activity { name: name("ChargePayment"), tag: Some(name("gpu")), queued: Some(retrying) },
         ),
         open(6, 190, Awaited::Timer { due_at, queued: Some(timer) }),
-        open(7, 190, Awaited::Event { channel: Channel::Event, name: name("Approval") }),
-        open(8, 189, Awaited::Event { channel: Channel::Queue, name: name("inbox") }),
+        open(7, 190, Awaited::Event { channel: Channel::Event, name: name("Approval"), missed: 2 }),
+        open(8, 189, Awaited::Event { channel: Channel::Queue, name: name("inbox"), missed: 0 }),
         open(
             9,
             189,

@@ -43,7 +43,7 @@ pub(super) async fn history(
     ];
     let columns = columns.iter().copied().filter(|(title, _)| !(narrow && *title == "TIME"));
     let started = start.map(|start| format!(", started {}", moment(start))).unwrap_or_default();
-    let heading = terminal.style.heading(&format!("{id}, execution {execution}{started}"));
+    let heading = terminal.style.heading(&format!("{}, execution {execution}{started}", text::named(id)));
     let mut teller = Teller::default();
     let list = List {
         key: "events",

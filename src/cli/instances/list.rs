@@ -47,8 +47,8 @@ fn cells(instance: &InstanceInfo, now: Timestamp, narrow: bool) -> Vec<Cell> {
     let updated = instance.updated_at.map_or_else(|| "-".to_owned(), |_| since(instance.updated_at) + " ago");
     let mut cells = vec![
         Cell::id(&instance.instance_id),
-        Cell::from(instance.orchestration_name.as_str()),
-        Cell::from(instance.orchestration_version.as_str()),
+        Cell::name(&instance.orchestration_name),
+        Cell::name(&instance.orchestration_version),
         Cell::painted(instance.status.as_str(), Paint::instance(instance.status)),
         Cell::from(since(instance.created_at)),
     ];

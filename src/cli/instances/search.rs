@@ -30,8 +30,8 @@ pub(super) async fn search(
             let places: Vec<&str> = matched.iter().copied().map(place).collect();
             vec![
                 Cell::id(&instance.instance_id),
-                Cell::from(instance.orchestration_name.as_str()),
-                Cell::from(instance.orchestration_version.as_str()),
+                Cell::name(&instance.orchestration_name),
+                Cell::name(&instance.orchestration_version),
                 Cell::painted(instance.status.as_str(), Paint::instance(instance.status)),
                 Cell::from(instance.created_at.map_or_else(|| "-".to_owned(), |at| text::since(now, at))),
                 Cell::from(places.join(", ")),

@@ -176,18 +176,23 @@ fn in_words(
         vec![("status", terminal.style.paint(status.as_str(), Paint::instance(*status)) + &failure)];
     lines.extend(waits.and_then(|waits| waits::reason(waits, terminal)).map(|reason| ("waits for", reason)));
     lines.extend([
-        ("orchestration", text::harmless(&format!("{orchestration_name} {orchestration_version}"))),
+        (
+            "orchestration",
+            text::harmless(
+                &[orchestration_name, orchestration_version].map(|name| text::named(name)).join(" "),
+            ),
+        ),
         ("execution", format!("{current_execution_id}, the newest")),
         ("created", time(created_at)),
         ("updated", time(updated_at)),
     ]);
     if let Some(parent) = parent_instance_id {
-        lines.push(("parent", text::harmless(parent)));
+        lines.push(("parent", text::harmless(text::named(parent))));
     }
     if let Some(custom_status) = custom_status {
         lines.push(("custom status", text::cut(&text::harmless(custom_status), MAX_OUTPUT)));
     }
-    let mut words = terminal.style.paint(&text::harmless(instance_id), Some(Paint::Bold)) + "\n";
+    let mut words = terminal.style.paint(&text::harmless(text::named(instance_id)), Some(Paint::Bold)) + "\n";
     for (title, line) in lines {
         words.push_str(&format!("  {title:<13}  {line}\n"));
     }

@@ -86,7 +86,7 @@ fn title(timeline: &Timeline, terminal: &Terminal<'_>, now: Timestamp) -> String
         unknown_events: _,
         undecodable_events: _,
     } = timeline;
-    let heading = terminal.style.heading(&format!("{instance_id}, execution {execution_id}"));
+    let heading = terminal.style.heading(&format!("{}, execution {execution_id}", text::named(instance_id)));
     let name = orchestration_name.as_deref().unwrap_or("(no name)");
     let version = orchestration_version.as_deref().unwrap_or_default();
     let status_word = terminal.style.paint(&status.as_str().replace('_', " "), Paint::execution(*status));
@@ -144,7 +144,7 @@ fn cells(entry: &TimelineEntry, start: Timestamp, end: Timestamp, scale: Scale) 
     };
     let mut what = kind_in_words(*kind).to_owned();
     for (before, part) in [(" ", name), (", tag ", tag), (", instance ", instance_id)] {
-        what.extend(part.iter().flat_map(|part| [before, part]));
+        what.extend(part.iter().flat_map(|part| [before, text::named(part)]));
     }
     if *attempt > 1 {
         what.push_str(&format!(", attempt {attempt}"));

@@ -73,9 +73,9 @@ fn draw(tree: &InstanceTree, asked: &str, style: Style) -> String {
 
 fn line(instance: &InstanceInfo, asked: &str, style: Style) -> String {
     let is_asked = instance.instance_id == asked;
-    let id = text::harmless(&instance.instance_id);
+    let id = text::harmless(text::named(&instance.instance_id));
     let id = style.paint(&id, is_asked.then_some(Paint::Bold));
-    let name = format!("{} {}", instance.orchestration_name, instance.orchestration_version);
+    let name = format!("{} {}", text::named(&instance.orchestration_name), instance.orchestration_version);
     let status = style.paint(instance.status.as_str(), Paint::instance(instance.status));
     let mark = if is_asked { "  <- asked for" } else { "" };
     format!("{id}  {}  {status}{mark}", text::printable(&name))

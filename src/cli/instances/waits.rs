@@ -63,8 +63,17 @@ pub(super) fn advice(waits: &InstanceWaits) -> &'static [&'static str] {
             "by itself. See what it has done ('instances timeline'), cancel it through the framework's",
             "client (cancel_instance), which ends it as failed, and start it anew under another id.",
         ],
+        Some(WaitReason::Event) if waits.waits.iter().any(|wait| has_missed(&wait.awaited)) => &[
+            "An event has to come while the instance waits for it. Raise it again through the framework's",
+            "client (raise_event); where it may come early, let the orchestration wait for it from its",
+            "beginning, or use a queue (enqueue_event).",
+        ],
         _ => &[],
     }
+}
+
+fn has_missed(awaited: &Awaited) -> bool {
+    matches!(awaited, Awaited::Event { missed: 1.., .. })
 }
 
 /// The first wait that is of this kind, and how many more there are.
@@ -102,14 +111,19 @@ fn sentence(wait: &OpenWait, now: Timestamp) -> String {
             let state = status.map_or("is about to start", condition);
             format!(
                 "the child {} ({}), which {state}, since {since}",
-                text::harmless(instance_id),
+                text::harmless(text::named(instance_id)),
                 text::printable(name)
             )
         }
-        Awaited::Event { channel: Channel::Event, name } => {
-            format!("the event {}, since {since}: nobody has raised it yet", text::printable(name))
+        Awaited::Event { channel: Channel::Event, name, missed } => {
+            let raised = match missed {
+                0 => "not raised yet".to_owned(),
+                1 => "raised once while nothing waited for it, and dropped by the framework".to_owned(),
+                n => format!("raised {n} times while nothing waited for it, and dropped by the framework"),
+            };
+            format!("the event {}, since {since}: {raised}", text::printable(name))
         }
-        Awaited::Event { channel: Channel::Queue, name } => {
+        Awaited::Event { channel: Channel::Queue, name, missed: _ } => {
             format!("a message of the queue {}, since {since}: none has come yet", text::printable(name))
         }
         Awaited::Timer { due_at, queued } => match queued {
@@ -184,7 +198,7 @@ fn subject(awaited: &Awaited) -> String {
         }
         Awaited::Child { instance_id, status, .. } => {
             let state = status.map_or("does not exist", condition);
-            format!("the child {} ({state})", text::harmless(instance_id))
+            format!("the child {} ({state})", text::harmless(text::named(instance_id)))
         }
         Awaited::Event { name, .. } => format!("the event {}", text::printable(name)),
         Awaited::Timer { .. } => "a timer (in no queue)".to_owned(),

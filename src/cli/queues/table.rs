@@ -81,7 +81,7 @@ impl Queues<'_> {
         let mut table = Table::new(2, &["activity", "tag"], numbers);
         for row in activities.iter().take(MOST_ACTIVITIES) {
             table.row([
-                if row.activity.is_empty() { "(undecodable)".to_owned() } else { row.activity.to_owned() },
+                if row.activity.is_empty() { "(no name)".to_owned() } else { row.activity.to_owned() },
                 row.tag.unwrap_or("-").to_owned(),
                 row.fetchable.to_string(),
                 row.messages.delayed.to_string(),

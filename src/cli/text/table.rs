@@ -1,7 +1,7 @@
 //! Columns side by side, at once or a part at a time.
 
 use super::style::{Paint, Style};
-use super::{harmless, printable};
+use super::{harmless, named, printable, short};
 
 /// Ids of children are made of those of their parents.
 const MAX_ID: usize = 250;
@@ -15,24 +15,29 @@ pub(crate) struct Cell {
 
 impl From<String> for Cell {
     fn from(text: String) -> Self {
-        Self { text: printable(&text), paint: None }
+        Self { text: short(&text), paint: None }
     }
 }
 
 impl From<&str> for Cell {
     fn from(text: &str) -> Self {
-        Self { text: printable(text), paint: None }
+        Self { text: short(text), paint: None }
     }
 }
 
 impl Cell {
+    /// A name, which may be empty.
+    pub(crate) fn name(name: &str) -> Self {
+        Self { text: printable(name), paint: None }
+    }
+
     pub(crate) fn painted(text: &str, paint: Option<Paint>) -> Self {
-        Self { text: printable(text), paint }
+        Self { text: short(text), paint }
     }
 
     /// An id, which people copy: longer ones than other cells are shown whole.
     pub(crate) fn id(text: &str) -> Self {
-        Self { text: cut(&harmless(text), MAX_ID), paint: None }
+        Self { text: cut(&harmless(named(text)), MAX_ID), paint: None }
     }
 
     /// A text of any length: for the last column, which the table cuts where the terminal ends.
@@ -153,7 +158,12 @@ mod tests {
         table.row(["a", "100"]);
         table.row(["long"]);
         table.row(["größe", "1"]);
-        assert_eq!(table.render(), "  NAME     N\n  a      100\n  long\n  größe    1\n");
+        table.row(["", "1"]);
+        table.row([Cell::name(""), Cell::from("1")]);
+        assert_eq!(
+            table.render(),
+            "  NAME     N\n  a      100\n  long\n  größe    1\n           1\n  \"\"       1\n"
+        );
     }
 
     #[test]

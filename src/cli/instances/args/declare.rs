@@ -152,11 +152,7 @@ fn examples(examples: &[(&str, &str)]) -> String {
 }
 
 fn id() -> Arg {
-    Arg::new("id")
-        .value_name("ID")
-        .required(true)
-        .value_parser(NonEmptyStringValueParser::new())
-        .help("Instance, by its id")
+    Arg::new("id").value_name("ID").required(true).help("Instance, by its id")
 }
 
 fn execution() -> Arg {

@@ -57,7 +57,7 @@ fn cells(wait: &OpenWait, now: Timestamp) -> Vec<Cell> {
         Awaited::Activity { name, tag, queued } => {
             let tag = tag.as_ref().map(|tag| format!("; tag {tag}")).unwrap_or_default();
             let state = queued.as_ref().map(|entry| Cell::long(text::harmless(&(at(entry, now) + &tag))));
-            ("activity", Cell::from(name.as_str()), state.unwrap_or_else(|| lost("in no queue")))
+            ("activity", Cell::name(name), state.unwrap_or_else(|| lost("in no queue")))
         }
         Awaited::Child { name: _, instance_id, status, alive } => {
             let state = match (status, alive) {
@@ -68,9 +68,13 @@ fn cells(wait: &OpenWait, now: Timestamp) -> Vec<Cell> {
             };
             ("child", Cell::id(instance_id), state)
         }
-        Awaited::Event { channel, name } => {
+        Awaited::Event { channel, name, missed } => {
             let kind = if *channel == Channel::Queue { "message" } else { "event" };
-            (kind, Cell::from(name.as_str()), Cell::from("not yet come"))
+            let state = match missed {
+                0 => Cell::from("not yet come"),
+                missed => lost(&format!("came {} too early", text::plural(*missed, "time", "times"))),
+            };
+            (kind, Cell::name(name), state)
         }
         Awaited::Timer { due_at, queued } => {
             let state = match queued {

@@ -75,7 +75,8 @@ fn what_is_no_activity() {
         let (name, instance_id) = ("Pay".to_owned(), "order::sub::2".to_owned());
         vec![open(2, 60, Awaited::Child { name, instance_id, status, alive })]
     };
-    let event = |channel| vec![open(2, 60, Awaited::Event { channel, name: "go".to_owned() })];
+    let event =
+        |channel, missed| vec![open(2, 60, Awaited::Event { channel, name: "go".to_owned(), missed })];
     let timer = |queued| vec![open(2, 60, Awaited::Timer { due_at: ahead(90), queued })];
     let put_off = |seconds, attempts| QueueEntry {
         visible_at: Some(ahead(seconds)),
@@ -94,14 +95,16 @@ fn what_is_no_activity() {
             child(None, true),
             "the child order::sub::2 (Pay), which is about to start, since 1m0s".to_owned(),
         ),
+        (WaitReason::Event, event(Channel::Event, 0), "the event go, since 1m0s: not raised yet".to_owned()),
         (
             WaitReason::Event,
-            event(Channel::Event),
-            "the event go, since 1m0s: nobody has raised it yet".to_owned(),
+            event(Channel::Event, 1),
+            "the event go, since 1m0s: raised once while nothing waited for it, and dropped by the framework"
+                .to_owned(),
         ),
         (
             WaitReason::Event,
-            event(Channel::Queue),
+            event(Channel::Queue, 0),
             "a message of the queue go, since 1m0s: none has come yet".to_owned(),
         ),
         (

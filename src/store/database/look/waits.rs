@@ -11,9 +11,11 @@ mod tell;
 pub(in crate::store) use item::Item;
 pub(in crate::store) use rows::{Row, Standing, Take};
 
+use std::collections::HashMap;
+
 use super::Look;
-use crate::history::{Brief, Facts, Opens, Wait};
-use crate::labels::InstanceStatus;
+use crate::history::{Brief, Effect, Facts, Opens, Wait};
+use crate::labels::{EventType, InstanceStatus};
 use crate::management::{InstanceWaits, ManagementError, Timestamp};
 use crate::store::database::group::unsigned;
 use crate::store::database::reading::Answer;
@@ -23,6 +25,8 @@ use rows::{Kept, Lives};
 #[derive(Default)]
 pub(in crate::store) struct Past {
     opens: Opens<String>,
+    /// Events that nothing waited for, by name.
+    missed: HashMap<String, u64>,
     undecodable: u64,
 }
 
@@ -30,7 +34,12 @@ impl Past {
     /// Takes the next event.
     pub(in crate::store) fn take(&mut self, json: &[u8]) {
         match Brief::decode(json) {
-            Ok(event) => _ = self.opens.take(&event, str::to_owned),
+            Ok(event) => {
+                let effect = self.opens.take(&event, str::to_owned);
+                if event.event_type == EventType::ExternalEvent && effect == Effect::None {
+                    *self.missed.entry(event.name().into_owned()).or_default() += 1;
+                }
+            }
             Err(_) => self.undecodable += 1,
         }
     }

@@ -152,6 +152,10 @@ fn cases(rows: &mut Rows) -> Vec<(&'static str, WaitReason)> {
         0,
     );
     rows.instance("inbox", 1, RUNS, &[json!({"type": "ExternalSubscribedPersistent", "name": "inbox"})]);
+    // The framework has dropped the first and the third of these.
+    let [raised, waits] =
+        ["ExternalEvent", "ExternalSubscribed"].map(|kind| json!({"type": kind, "name": "go"}));
+    rows.instance("too-early", 1, RUNS, &[raised.clone(), waits.clone(), raised.clone(), raised, waits]);
     rows.instance("timer", 1, RUNS, &[timer()]).message("timer", &fired("timer", 1, 2), FAR, 0);
     // The activity is lost; the timer may have lost a race, and will wake it all the same.
     rows.instance("late", 1, RUNS, &[activity(), timer()]).message("late", &fired("late", 1, 3), FAR, 0);
@@ -184,6 +188,7 @@ fn cases(rows: &mut Rows) -> Vec<(&'static str, WaitReason)> {
         ("starting", Child),
         ("scheduled", Child),
         ("event", Event),
+        ("too-early", Event),
         ("inbox", Event),
         ("timer", Timer),
         ("late", Timer),

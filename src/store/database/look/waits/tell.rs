@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::rows::{Kept, Lives, Row};
 use super::{Item, Past};
 use crate::history::{Open, Wait};
+use crate::labels::Channel;
 use crate::management::{Awaited, InstanceWaits, OpenWait, QueueEntry, QueuedMessage, Timestamp};
 
 /// Waits, and messages, that are told.
@@ -23,7 +24,7 @@ impl Told {
     /// Fills in the waits of the execution that has this past.
     pub(super) fn with(self, past: Past, mut waits: InstanceWaits) -> InstanceWaits {
         let Self { current, activities, messages, lives } = self;
-        let Past { opens, undecodable } = past;
+        let Past { opens, missed, undecodable } = past;
         let more = activities.more || messages.more;
         let mut activities = Rows::new(activities.rows, current, |_| true);
         let mut timers = Rows::new(messages.rows, current, Item::is_timer);
@@ -32,7 +33,7 @@ impl Told {
                 waits.partial = true;
                 break;
             }
-            waits.waits.push(tell(open, &mut activities, &mut timers, &lives));
+            waits.waits.push(tell(open, &mut activities, &mut timers, &lives, &missed));
         }
         let mut rest = timers.rest().chain(activities.rest());
         waits.messages = rest.by_ref().take(LARGEST).map(message).collect();
@@ -73,7 +74,13 @@ impl Rows {
     }
 }
 
-fn tell(open: &Open<String>, activities: &mut Rows, timers: &mut Rows, lives: &Lives) -> OpenWait {
+fn tell(
+    open: &Open<String>,
+    activities: &mut Rows,
+    timers: &mut Rows,
+    lives: &Lives,
+    missed: &HashMap<String, u64>,
+) -> OpenWait {
     let Open { event_id, since_ms, wait } = open;
     let awaited = match wait {
         Wait::Activity(name) => {
@@ -93,7 +100,10 @@ fn tell(open: &Open<String>, activities: &mut Rows, timers: &mut Rows, lives: &L
             let queued: Option<QueueEntry> = timers.remove(*event_id).map(|row| row.entry);
             Awaited::Timer { due_at: moment(*due_ms), queued }
         }
-        Wait::Event(channel, name) => Awaited::Event { channel: *channel, name: name.to_string() },
+        Wait::Event(channel, name) => {
+            let missed = missed.get(&**name).copied().filter(|_| *channel == Channel::Event);
+            Awaited::Event { channel: *channel, name: name.to_string(), missed: missed.unwrap_or_default() }
+        }
     };
     OpenWait { event_id: *event_id, since: moment(*since_ms), awaited }
 }

@@ -102,8 +102,11 @@ pub(crate) fn waits(truth: &Truth, instance: &Instance, now_ms: i64) -> Instance
                 let alive = lives(truth, &instance_id, now_ms);
                 Awaited::Child { name, instance_id, status, alive }
             }
-            "ExternalSubscribed" => Awaited::Event { channel: Channel::Event, name },
-            _ => Awaited::Event { channel: Channel::Queue, name },
+            "ExternalSubscribed" => {
+                let missed = missed(&events, &name);
+                Awaited::Event { channel: Channel::Event, name, missed }
+            }
+            _ => Awaited::Event { channel: Channel::Queue, name, missed: 0 },
         };
         let since = moment(event["timestamp_ms"].as_i64().unwrap());
         wanted.waits.push(OpenWait { event_id, since, awaited });
@@ -168,6 +171,17 @@ fn open(events: &[Value]) -> Vec<&Value> {
         }
     }
     open
+}
+
+/// How many events of a name came while nothing waited for one.
+fn missed(events: &[Value], name: &str) -> u64 {
+    let missed = |(position, event): &(usize, &Value)| {
+        let mut waiting = open(&events[..*position]).into_iter();
+        event["type"] == "ExternalEvent"
+            && event["name"] == name
+            && !waiting.any(|begun| begun["type"] == "ExternalSubscribed" && begun["name"] == name)
+    };
+    u64::try_from(events.iter().enumerate().filter(missed).count()).unwrap()
 }
 
 /// A work item's kind and what it says.
