@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
+use cluster::PATIENCE;
 use duroxide_exporter::{Exporter, InstanceInfo, ManagementAPI, ManagementError, QueueDepths};
 
 /// Answers, fails or hangs, as told.
@@ -32,7 +33,7 @@ impl ManagementAPI for Moody {
 
 fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -47,7 +48,7 @@ fn value(body: &str, series: &str) -> Option<f64> {
 
 /// Scrapes until `condition` holds.
 async fn eventually(address: SocketAddr, what: &str, condition: impl Fn(&str) -> bool) -> String {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let body = tokio::task::spawn_blocking(move || get(address, "/metrics").1).await.unwrap();
         if condition(&body) {

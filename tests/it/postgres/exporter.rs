@@ -14,7 +14,7 @@ use serde_json::Value;
 pub(super) const SECRET: &str = "s3cret";
 
 /// A scrape is answered from memory: whoever waited for a poll would wait for longer. (The machine may be busy.)
-const PROMPT: Duration = Duration::from_secs(2);
+const PROMPT: Duration = Duration::from_secs(10);
 
 /// The program with arguments. The environment is a layer of its configuration, and libpq's.
 pub(super) fn program(args: &[&str]) -> Command {

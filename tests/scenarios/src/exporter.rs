@@ -5,7 +5,7 @@ use std::time::Duration;
 use duroxide_exporter::{Exporter, ExporterBuilder};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::{compare::Counting, series::Series, store::Store, target::Target};
+use crate::{compare::Counting, scrape::PATIENCE, series::Series, store::Store, target::Target};
 
 /// Name of the store in all scenarios.
 pub const STORE: &str = "t";
@@ -26,7 +26,11 @@ impl Running {
     /// Starts an exporter over a store, and waits until it has read it and counted all of its history.
     pub async fn start(store: impl Into<Store>) -> Self {
         let url = store.into().url();
-        let running = Self::with(&url, |builder| builder.poll_interval(POLL_INTERVAL).backfill(true)).await;
+        // A poll that takes long because the machine is busy has not failed.
+        let configure = |builder: ExporterBuilder| {
+            builder.poll_interval(POLL_INTERVAL).poll_timeout(PATIENCE).backfill(true)
+        };
+        let running = Self::with(&url, configure).await;
         running.fresh_scrape().await;
         Self { counting: Counting::Everything, ..running }
     }

@@ -2,7 +2,7 @@
 //!
 //! Written by hand so that a mistake of the exporter's own encoder cannot hide behind a shared parser.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt::Display, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use tokio::{
@@ -13,8 +13,7 @@ use tokio::{
 
 use crate::series::{Series, key};
 
-/// How long a test waits for something that must happen.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub use cluster::PATIENCE;
 
 /// Body of `GET path`; anything but a 200 is an error.
 pub async fn get(addr: SocketAddr, path: &str) -> anyhow::Result<String> {
@@ -107,14 +106,45 @@ fn unescape(text: &str) -> anyhow::Result<(String, &str)> {
     bail!("a label value without its closing quote")
 }
 
-/// Asks again and again until `condition` gives a value. `what` is what the failure message misses.
-pub async fn wait_for<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+/// What a look at a condition brings: what is waited for, or what was seen instead.
+pub trait Look {
+    /// What is waited for.
+    type Value;
+
+    /// The value, or what was seen instead.
+    fn outcome(self) -> Result<Self::Value, String>;
+}
+
+impl<T> Look for Option<T> {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, String> {
+        self.ok_or_else(|| "nothing that can be told".to_owned())
+    }
+}
+
+impl<T, E: Display> Look for Result<T, E> {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, String> {
+        self.map_err(|seen| seen.to_string())
+    }
+}
+
+/// Looks again and again until `condition` gives a value. `what` is what the failure message misses; it also tells what
+/// was seen last.
+pub async fn wait_for<L: Look>(what: &str, mut condition: impl AsyncFnMut() -> L) -> L::Value {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(value) = condition().await {
-            return value;
+        match condition().await.outcome() {
+            Ok(value) => return value,
+            Err(seen) => {
+                assert!(
+                    Instant::now() < deadline,
+                    "waited {PATIENCE:?} in vain for {what}; last seen: {seen}"
+                );
+            }
         }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

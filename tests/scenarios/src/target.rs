@@ -30,8 +30,15 @@ impl Target {
     /// A scrape from after two more polls have ended, well or not; the second of them began after this call.
     pub async fn polled(&self) -> Series {
         let before = polls(&self.scrape().await);
-        wait_for("two more polls", async || (polls(&self.scrape().await) >= before + 2.0).then_some(()))
-            .await;
+        wait_for("two more polls", async || {
+            let done = polls(&self.scrape().await) - before;
+            if done >= 2.0 {
+                Ok(())
+            } else {
+                Err(format!("{done} polls; the store is {:?}", self.seen().await))
+            }
+        })
+        .await;
         // Values are taken before the counters are: those next to the count may be older than it.
         self.scrape().await
     }
@@ -47,8 +54,7 @@ impl Target {
 
     /// How polling goes, as `/readyz` tells it.
     pub async fn health(&self) -> Result<(), Down> {
-        let text =
-            wait_for("the end of the first poll", async || scrape::get(self.0, "/readyz").await.ok()).await;
+        let text = wait_for("the end of the first poll", async || self.seen().await).await;
         let line =
             text.lines().find(|line| line.starts_with(&format!("{STORE}: "))).expect("a line of the store");
         match line.splitn(4, ": ").collect::<Vec<_>>().as_slice() {
@@ -58,6 +64,11 @@ impl Target {
             }
             _ => panic!("a line of another form: {line}"),
         }
+    }
+
+    /// `/readyz`, as it is now.
+    async fn seen(&self) -> Result<String, String> {
+        scrape::get(self.0, "/readyz").await.map_err(|error| format!("{error:#}"))
     }
 
     /// Why the store is down, once two polls that ended after this call have failed; its metrics say so, too.

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) use cluster::PATIENCE;
 
 /// Killed when the test ends, however it ends.
 pub(crate) struct Demo(Child);

@@ -15,7 +15,7 @@ mod management;
 mod paging;
 mod purge;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use duroxide::{OrchestrationStatus, providers::sqlite::SqliteProvider, runtime::Runtime};
 use duroxide_exporter::Client;
@@ -66,7 +66,7 @@ impl Store {
     async fn still_works(&self, after: &str) {
         let id = format!("after {after}");
         self.client.start_orchestration(&id, "Hello", "you").await.unwrap();
-        let ended = self.client.wait_for_orchestration(&id, Duration::from_secs(10)).await;
+        let ended = self.client.wait_for_orchestration(&id, PATIENCE).await;
         assert!(matches!(ended, Ok(OrchestrationStatus::Completed { .. })), "stalled by {after}: {ended:?}");
     }
 

@@ -1,6 +1,6 @@
 //! Between two polls nothing is held: whoever owns the store can do with it what they could without us.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use scenarios::{
     disk,
@@ -76,7 +76,6 @@ async fn a_stalled_poll_interval_does_not_keep_the_process() {
     let _provider = workload::open(&path).await;
     let program = Program::new(BUILT);
     let exporter = program.serve_in(&[], &format!("sqlite:{}", path.display()), &["--poll-interval", "1h"]);
-    let began = std::time::Instant::now();
+    // Patience is far shorter than the interval.
     assert!(exporter.terminate().success());
-    assert!(began.elapsed() < Duration::from_secs(10), "it waited for the next poll");
 }

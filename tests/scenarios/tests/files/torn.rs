@@ -18,6 +18,7 @@ use scenarios::{
     exporter::{POLL_INTERVAL, Running},
     files::Scratch,
     recount::{self, recount_as_of},
+    scrape::PATIENCE,
     series::{Series, family},
     sql, workload,
 };
@@ -97,7 +98,8 @@ async fn what_is_read_while_a_copier_writes_is_never_a_mixture() {
     let mut probe = Probe::open(&format!("sqlite:{}", path.display())).await.unwrap();
     let deadline = Instant::now() + AT_MOST;
     let (mut good, mut refused) = (0, 0);
-    while good < POLLS && Instant::now() < deadline {
+    let patience = Instant::now() + PATIENCE;
+    while (good < POLLS && Instant::now() < deadline) || (refused == 0 && Instant::now() < patience) {
         match probe.poll().await {
             Ok(polled) => {
                 let told = told(&polled);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use duroxide_exporter::TraceIds;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use scenarios::scrape::PATIENCE;
 
 use crate::collector::Collector;
 
@@ -34,7 +34,7 @@ async fn the_example_sends_the_spans_of_its_runtime() {
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"))
         .kill_on_drop(true)
         .output();
-    let run = tokio::time::timeout(Duration::from_secs(120), run).await.unwrap().unwrap();
+    let run = tokio::time::timeout(PATIENCE, run).await.unwrap().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 
     let mut spans: Vec<Span> = Vec::new();

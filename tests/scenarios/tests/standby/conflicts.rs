@@ -1,8 +1,9 @@
 //! Reads that stand in the way of replaying.
 
-use std::time::Duration;
-
-use scenarios::{scrape::wait_for, store::By};
+use scenarios::{
+    scrape::{PATIENCE, wait_for},
+    store::By,
+};
 
 use crate::{pair::Pair, value};
 
@@ -24,7 +25,7 @@ async fn cancelled_reads_are_counted_and_the_exporter_goes_on() {
         tokio::task::spawn_blocking(move || {
             cluster::psql(
                 &url,
-                "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM orders.instances; SELECT pg_sleep(60);",
+                "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM orders.instances; SELECT pg_sleep(600);",
             )
         })
     };
@@ -34,8 +35,7 @@ async fn cancelled_reads_are_counted_and_the_exporter_goes_on() {
     })
     .await;
     pair.primary.conflict_with_readers(&database);
-    let cancelled =
-        tokio::time::timeout(Duration::from_secs(30), reader).await.expect("it is cancelled").unwrap();
+    let cancelled = tokio::time::timeout(PATIENCE, reader).await.expect("it is cancelled").unwrap();
     assert!(cancelled.as_ref().is_err_and(|error| error.contains("conflict with recovery")), "{cancelled:?}");
     wait_for("the count", async || (conflicts().await >= 1.0).then_some(())).await;
     running.stop().await;

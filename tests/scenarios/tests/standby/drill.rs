@@ -14,7 +14,12 @@ use duroxide::{
     providers::{Provider, TagFilter, WorkItem},
 };
 use scenarios::{
-    exporter::Running, recount::now_ms, scrape::wait_for, series::Series, store::By, workload::start_runtime,
+    exporter::Running,
+    recount::now_ms,
+    scrape::{PATIENCE, wait_for},
+    series::Series,
+    store::By,
+    workload::start_runtime,
 };
 
 use crate::{pair::Pair, states, try_value, value};
@@ -120,7 +125,7 @@ async fn drill(by: By) {
     let runtime = start_runtime(pair.provider.clone()).await;
     let client = Client::new(pair.provider.clone());
     client.start_orchestration("done", "Hello", "x").await.unwrap();
-    client.wait_for_orchestration("done", Duration::from_secs(30)).await.unwrap();
+    client.wait_for_orchestration("done", PATIENCE).await.unwrap();
     runtime.shutdown(Some(0)).await;
     client.start_orchestration("waits", "Hello", "x").await.unwrap();
     let worker = Worker::take_one(&pair.provider, by).await;
