@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use crate::app::{RunError, StartError};
 use crate::config::{self, Config, Environment, FileInput, Inputs, Mistake};
 use crate::logging;
+pub use crate::logging::Stderr;
 use crate::logs::Queue;
 use crate::management::Timestamp;
 
@@ -106,11 +107,12 @@ pub fn run(process: Process<'_>) -> Result<Exit, Error> {
         }
         Ok(request) => match configure(&request, environment) {
             Ok(config) => {
+                let serves = matches!(request.command, Command::Serve);
                 // Only who serves sends.
-                let sends =
-                    matches!(request.command, Command::Serve) && config.settings.logs_collector().is_some();
+                let sends = serves && config.settings.logs_collector().is_some();
                 let log = Queue::default();
-                logging::start(&config, sends.then(|| log.clone()), err_style.is_bold());
+                logging::start(&config, serves, sends.then(|| log.clone()), err_style.is_bold())
+                    .map_err(Error::System)?;
                 let terminal = Terminal {
                     out: &mut *out,
                     err: &mut *err,

@@ -3,6 +3,7 @@
 //! Kept in a registry of the `prometheus` crate, under names derived from the catalogue's definitions.
 
 mod exemplars;
+pub(crate) mod log;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -101,7 +101,7 @@ fn stats() -> Vec<(u32, Panel)> {
             stat(
                 "Items lost, 1 h",
                 "What was dropped on the way in the last hour: events deleted before they were read, names beyond \
-                 --metrics.max-label-values, telemetry that did not reach the collector, traces. Which, is below; what each \
+                 --metrics.max-label-values, telemetry that did not reach the collector, lines of the log, traces. Which, is below; what each \
                  exporter drops adds up.",
                 "short",
                 &lost,
@@ -300,12 +300,13 @@ fn completeness() -> Vec<(u32, Panel)> {
 
 /// What is dropped between a store and whoever looks at it, and how a legend calls it. What a store lost, all its exporters
 /// lost, and it counts once; what an exporter dropped is its own.
-fn dropped() -> [(Family, &'static str); 5] {
+fn dropped() -> [(Family, &'static str); 6] {
     [
         (family("duroxide_history_missed_total"), "events missed"),
         (family("duroxide_exporter_series_dropped_total"), "names folded"),
         (family("duroxide_exporter_otlp_rejected_items_total"), "telemetry rejected"),
         (family("duroxide_exporter_otlp_dropped_items_total"), "log records dropped"),
+        (family("duroxide_exporter_log_dropped_lines_total"), "log lines dropped"),
         (family("duroxide_exporter_traces_total").with(r#"outcome=~"missing|refused""#), "traces lost"),
     ]
 }
@@ -319,7 +320,7 @@ fn lost() -> Vec<(u32, Panel)> {
         "Items lost, by kind",
         "What was dropped on the way in the last hour: events of histories, deleted before a poll saw them; names summed \
          up as other, once a poll each; data points, spans and log records that the collector did not take; log records \
-         that found no place in the queue for it; traces.",
+         that found no place in the queue for it; lines of its own log that standard error did not take; traces.",
         "short",
     );
     let all =

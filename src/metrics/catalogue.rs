@@ -245,6 +245,8 @@ catalogue! {
         "Data points, spans and log records that the OTLP collector did not take, of requests that it took or that no other try would help. Absent unless something is pushed.";
     OTLP_DROPPED = Counter "duroxide.exporter.otlp.dropped_items" Unit::Count("item"), ["signal"],
         "Log records of the exporter itself that found no place among those that wait for the OTLP collector, because it did not take earlier ones in time. Absent unless logs are sent.";
+    LOG_DROPPED = Counter "duroxide.exporter.log.dropped_lines" Unit::Count("line"), [],
+        "Lines of the exporter's log that standard error did not take: it was closed, its disk full, or its reader so slow that they found no place. Absent where an application embeds the exporter.";
     TRACES = Counter "duroxide.exporter.traces" Unit::Count("trace"), ["store", "outcome"],
         "Finished executions by what became of their traces: exported (the OTLP collector took it), unsampled (not among those that are kept), missing (the history was deleted before it was read), refused (the collector took it for malformed; another try would not help). Absent unless traces are sent.";
     BUILD_INFO = Gauge "duroxide.exporter.build_info" Unit::None, ["version"],

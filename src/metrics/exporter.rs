@@ -8,13 +8,13 @@ use prometheus::proto::{self, MetricType};
 use super::catalogue::{
     ACTIVITIES_SCHEDULED, ACTIVITY_QUEUE_MESSAGES, ACTIVITY_QUEUE_OLDEST_READY_AGE, BUILD_INFO,
     CHILDREN_SCHEDULED, EXECUTION_DURATION, EXECUTIONS_RUNNING, EXECUTIONS_STARTED, INSTANCES,
-    INSTANCES_WAITING, OTLP_DROPPED, OTLP_EXPORTS, OTLP_REJECTED, POLL_DURATION, POLL_FAILURES, POLLS,
-    PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY, PROCESS_START_TIME,
+    INSTANCES_WAITING, LOG_DROPPED, OTLP_DROPPED, OTLP_EXPORTS, OTLP_REJECTED, POLL_DURATION, POLL_FAILURES,
+    POLLS, PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY, PROCESS_START_TIME,
     PROCESS_THREADS, PROCESS_VIRTUAL_MEMORY, SERIES_DROPPED, STATE_WRITE_FAILURES, TRACES,
 };
-use super::{Builder, Family, Kind, Metric, Sample, Value};
+use super::{Builder, Family, Kind, Metric, Sample, Value, count};
 use crate::observe::{CappedFamilies, DURATION_MS, View};
-use crate::telemetry::{Definitions, Telemetry};
+use crate::telemetry::{self, Definitions, Telemetry};
 
 /// Metrics whose values are kept in the registry of `telemetry`.
 const GATHERED: [&Metric; 15] = [
@@ -71,6 +71,12 @@ pub(super) fn families(view: &View, all: &mut Vec<Family>) {
         if let Some(family) = gathered.remove(&metric.prometheus_name()) {
             all.push(convert(metric, &family, view.telemetry.began()));
         }
+    }
+    if let Some(lines) = telemetry::log::lines_dropped() {
+        let mut dropped = Builder::new(&LOG_DROPPED);
+        dropped.since(view.telemetry.began());
+        dropped.push([], count(lines));
+        all.push(dropped.finish());
     }
     if let Some(seconds) = Telemetry::cpu_seconds() {
         let mut cpu = Builder::new(&PROCESS_CPU);

@@ -78,7 +78,7 @@ const RULES: &[Rule] = &[
             "store",
         ],
     },
-    Rule { room: "logging", may_use: &["config", "logs", "otlp"] },
+    Rule { room: "logging", may_use: &["config", "logs", "otlp", "telemetry"] },
     Rule {
         room: "testing",
         may_use: &["metrics", "observe", "source", "state", "store", "telemetry", "trace_id", "traces"],
