@@ -1,7 +1,7 @@
 //! Pushing by OTLP: messages to a collector, by gRPC or HTTP, again and again.
 //!
 //! Rooms: `export` says what a signal is to a collector; `client` sends one request of any signal, with tries again
-//! within a time limit, by `grpc` or `http` with `tls`; `attribute` spells attributes; `failure` sorts what can go wrong and says it in words;
+//! within a time limit, by `grpc` or `http` with `tls`; `answer` reads what comes back; `attribute` spells attributes; `failure` sorts what can go wrong and says it in words;
 //! `sender` counts what becomes of requests of a signal, and `told` keeps the log of it short; `push` takes the newest view at each
 //! interval and sends it; `resource` says for whom.
 //!
@@ -9,6 +9,7 @@
 //! holds newer values of the same counters. Nothing here is waited for by a poll or a scrape. No header's value and no
 //! message of a collector that repeats one gets out of here.
 
+mod answer;
 mod attribute;
 mod client;
 mod export;
@@ -20,6 +21,9 @@ mod resource;
 mod sender;
 mod tls;
 mod told;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attribute::{attribute, number, text};
 pub(crate) use client::Client;

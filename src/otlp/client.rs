@@ -7,16 +7,16 @@ use hyper::body::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message as _;
 use tokio::time::Instant;
 
+use super::answer::Patience;
 use super::export::{Accepted, Export};
 use super::failure::{self, SendError};
 use super::grpc::Grpc;
 use super::http::Http;
 use super::tls::Pem;
-use crate::config::{Endpoint, Otlp, Protocol, format_duration};
-use crate::labels::Signal;
+use crate::config::{Endpoint, Otlp, Protocol};
+use crate::labels::{ExportOutcome, Signal};
 use crate::output;
 
 pub(super) const USER_AGENT: &str = concat!("duroxide-exporter/", env!("CARGO_PKG_VERSION"));
@@ -81,7 +81,7 @@ impl Client {
 
     /// Sends a request until it is taken, refused, or the time is over.
     pub(crate) async fn send<E: Export + 'static>(&self, request: E) -> Result<Accepted, SendError> {
-        let sent = self.send_until::<E>(self.body(request).await?, Instant::now() + self.timeout).await;
+        let sent = self.send_until::<E>(self.body(request).await?, Patience::of(self.timeout)).await;
         match sent {
             Ok(Accepted { rejected, message }) => {
                 Ok(Accepted { rejected, message: failure::without(message, &self.secrets) })
@@ -100,19 +100,19 @@ impl Client {
         accepted.map(|_| ())
     }
 
-    async fn send_until<E: Export>(&self, body: Bytes, deadline: Instant) -> Result<Accepted, SendError> {
+    async fn send_until<E: Export>(&self, body: Bytes, patience: Patience) -> Result<Accepted, SendError> {
         let mut backoff = BACKOFF.0;
         loop {
-            let error = match tokio::time::timeout_at(deadline, self.attempt::<E>(body.clone())).await {
-                Ok(Ok(answer)) => return read::<E>(answer),
-                Ok(Err(error)) => error,
-                Err(_elapsed) => {
-                    self.renew();
-                    return Err(SendError::timeout(&format_duration(self.timeout)));
-                }
+            let error = match self.attempt::<E>(body.clone(), patience).await {
+                Err(error) => error,
+                taken => return taken,
             };
+            if error.outcome == ExportOutcome::Timeout {
+                self.renew();
+                return Err(error);
+            }
             let pause = error.wait.unwrap_or_else(|| jitter(backoff));
-            if !error.again || Instant::now() + pause >= deadline {
+            if !error.again || Instant::now() + pause >= patience.until {
                 return Err(error);
             }
             tokio::time::sleep(pause).await;
@@ -120,10 +120,10 @@ impl Client {
         }
     }
 
-    async fn attempt<E: Export>(&self, body: Bytes) -> Result<Bytes, SendError> {
+    async fn attempt<E: Export>(&self, body: Bytes, patience: Patience) -> Result<Accepted, SendError> {
         match &self.transport {
-            Transport::Grpc(grpc) => grpc.call(E::method(), body).await,
-            Transport::Http(http) => http.post(body).await,
+            Transport::Grpc(grpc) => grpc.call(E::method(), body, patience).await,
+            Transport::Http(http) => http.post(body, patience).await,
         }
     }
 
@@ -136,9 +136,9 @@ impl Client {
         }
     }
 
-    /// What is sent, made away from the event loop. For gRPC, the library compresses.
+    /// What is sent, made away from the event loop.
     async fn body<E: Export + 'static>(&self, request: E) -> Result<Bytes, SendError> {
-        let gzip = self.gzip && matches!(self.transport, Transport::Http(_));
+        let gzip = self.gzip;
         let made = tokio::task::spawn_blocking(move || {
             let body = request.encode_to_vec();
             if gzip { output::gzip(&body) } else { Ok(body) }
@@ -146,12 +146,6 @@ impl Client {
         let made = made.await.unwrap_or_else(|error| Err(error.into()));
         made.map(Bytes::from).map_err(|error| SendError::refused(format!("cannot be encoded: {error}")))
     }
-}
-
-fn read<E: Export>(answer: Bytes) -> Result<Accepted, SendError> {
-    E::Answer::decode(answer).map(E::accepted).map_err(|error| {
-        SendError::refused(format!("success, but no answer of OTLP ({error}). Check the address"))
-    })
 }
 
 /// Half of a pause or more, so that many exporters do not come back at the same moment.
@@ -171,17 +165,5 @@ mod tests {
         let pauses: Vec<Duration> = (0..100).map(|_| jitter(BACKOFF.1)).collect();
         assert!(pauses.iter().all(|pause| (BACKOFF.1 / 2..=BACKOFF.1).contains(pause)), "{pauses:?}");
         assert!(pauses.iter().any(|pause| *pause != pauses[0]));
-    }
-
-    #[test]
-    fn a_page_of_some_web_server_is_no_success() {
-        let read = |answer: &'static str| read::<ExportMetricsServiceRequest>(answer.into());
-        assert_eq!(
-            read("").unwrap(),
-            Accepted::default(),
-            "an empty answer is one without a partial success"
-        );
-        let error = read("<html>welcome</html>").unwrap_err();
-        assert!(error.message.contains("Check the address") && !error.again, "{error}");
     }
 }

@@ -1,13 +1,9 @@
-//! What a signal is to a collector: its request, its service, and what its answer says.
+//! What a signal is to a collector: its request and its service.
 
 use http::uri::PathAndQuery;
-use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
-use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::Message;
 
@@ -15,9 +11,6 @@ use crate::labels::Signal;
 
 /// A request to export.
 pub(crate) trait Export: Message {
-    /// What is answered.
-    type Answer: Message + Default;
-
     const SIGNAL: Signal;
 
     /// Its method, for gRPC. (For HTTP, an address is of one signal.)
@@ -25,8 +18,6 @@ pub(crate) trait Export: Message {
 
     /// How many data points, spans or records it holds.
     fn items(&self) -> u64;
-
-    fn accepted(answer: Self::Answer) -> Accepted;
 }
 
 /// What became of a request that was taken.
@@ -39,8 +30,6 @@ pub(crate) struct Accepted {
 }
 
 impl Export for ExportMetricsServiceRequest {
-    type Answer = ExportMetricsServiceResponse;
-
     const SIGNAL: Signal = Signal::Metrics;
 
     fn method() -> PathAndQuery {
@@ -59,18 +48,9 @@ impl Export for ExportMetricsServiceRequest {
         });
         points.sum::<usize>() as u64
     }
-
-    fn accepted(answer: Self::Answer) -> Accepted {
-        answer.partial_success.map_or_else(Accepted::default, |partial| Accepted {
-            rejected: u64::try_from(partial.rejected_data_points).unwrap_or(0),
-            message: partial.error_message,
-        })
-    }
 }
 
 impl Export for ExportTraceServiceRequest {
-    type Answer = ExportTraceServiceResponse;
-
     const SIGNAL: Signal = Signal::Traces;
 
     fn method() -> PathAndQuery {
@@ -81,18 +61,9 @@ impl Export for ExportTraceServiceRequest {
         let scopes = self.resource_spans.iter().flat_map(|of| &of.scope_spans);
         scopes.map(|of| of.spans.len()).sum::<usize>() as u64
     }
-
-    fn accepted(answer: Self::Answer) -> Accepted {
-        answer.partial_success.map_or_else(Accepted::default, |partial| Accepted {
-            rejected: u64::try_from(partial.rejected_spans).unwrap_or(0),
-            message: partial.error_message,
-        })
-    }
 }
 
 impl Export for ExportLogsServiceRequest {
-    type Answer = ExportLogsServiceResponse;
-
     const SIGNAL: Signal = Signal::Logs;
 
     fn method() -> PathAndQuery {
@@ -102,12 +73,5 @@ impl Export for ExportLogsServiceRequest {
     fn items(&self) -> u64 {
         let scopes = self.resource_logs.iter().flat_map(|of| &of.scope_logs);
         scopes.map(|of| of.log_records.len()).sum::<usize>() as u64
-    }
-
-    fn accepted(answer: Self::Answer) -> Accepted {
-        answer.partial_success.map_or_else(Accepted::default, |partial| Accepted {
-            rejected: u64::try_from(partial.rejected_log_records).unwrap_or(0),
-            message: partial.error_message,
-        })
     }
 }

@@ -143,7 +143,7 @@ pub(super) fn without(mut text: String, secrets: &[String]) -> String {
     text
 }
 
-fn said(words: &str) -> String {
+pub(super) fn said(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(": {words}") }
 }
 

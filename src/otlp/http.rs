@@ -4,22 +4,23 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::Full;
+use hyper::body::Bytes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use prost::Message as _;
 
+use super::answer::{self, Answer, LARGEST, Patience};
+use super::export::Accepted;
 use super::failure::SendError;
 use super::tls::Pem;
 use crate::config::Endpoint;
 
 const PROTOBUF: &str = "application/x-protobuf";
 
-/// The most that is read of an answer: one to an export is some hundred bytes.
-const LARGEST_ANSWER: usize = 1 << 20;
+/// Of an answer's headers; the library's own limit is 100.
+const MOST_HEADERS: usize = 1_000;
 
 /// Posts to one address.
 pub(super) struct Http {
@@ -54,12 +55,15 @@ impl Http {
         if gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .http1_max_buf_size(LARGEST)
+            .http1_max_headers(MOST_HEADERS)
+            .build(connector);
         Ok(Self { client, uri: endpoint.uri().clone(), headers })
     }
 
     /// One try.
-    pub(super) async fn post(&self, body: Bytes) -> Result<Bytes, SendError> {
+    pub(super) async fn post(&self, body: Bytes, patience: Patience) -> Result<Accepted, SendError> {
         // Said also of nothing, which an empty export is: servers may insist.
         let length = HeaderValue::from(body.len());
         let mut request = Request::post(self.uri.clone())
@@ -67,34 +71,38 @@ impl Http {
             .map_err(|error| SendError::refused(error.to_string()))?;
         request.headers_mut().extend(self.headers.clone());
         request.headers_mut().insert(CONTENT_LENGTH, length);
-        let answer = self.client.request(request).await.map_err(|error| SendError::network(&error))?;
-        let (head, body) = answer.into_parts();
-        let body = read(body).await?;
-        if head.status.is_success() {
-            return Ok(body);
-        }
-        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        Err(SendError::http(head.status, retry_after, &words(&head.headers, &body), SystemTime::now()))
+        let answer = async { self.client.request(request).await.map_err(|error| SendError::network(&error)) };
+        judge(&Answer::read(answer, patience).await?)
     }
 }
 
-async fn read(body: Incoming) -> Result<Bytes, SendError> {
-    match Limited::new(body, LARGEST_ANSWER).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) => Err(SendError::network(&*error)),
+/// The head decides.
+fn judge(answer: &Answer) -> Result<Accepted, SendError> {
+    let status = answer.status();
+    let packed = answer.header(CONTENT_ENCODING) == Some("gzip");
+    let body = if packed { answer::unpacked(&answer.body) } else { answer.body.clone() };
+    if !status.is_success() {
+        let words = if answer.is(PROTOBUF) {
+            // OTLP has them in a message, what stands before a collector in plain text.
+            answer::status_message(&body)
+        } else if answer.is("text/plain") {
+            String::from_utf8_lossy(&body).trim().to_owned()
+        } else {
+            String::new()
+        };
+        let redirect = answer.redirect();
+        let words = if redirect.is_empty() { words } else { redirect };
+        return Err(SendError::http(status, answer.header(RETRY_AFTER), &words, SystemTime::now()));
     }
-}
-
-/// What an answer says in words: OTLP has them in a message, what stands before a collector in plain text.
-fn words(headers: &HeaderMap, body: &Bytes) -> String {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if kind.starts_with(PROTOBUF) {
-        tonic_types::pb::Status::decode(body.clone()).map(|status| status.message).unwrap_or_default()
-    } else if kind.starts_with("text/plain") {
-        String::from_utf8_lossy(body).trim().to_owned()
-    } else {
-        String::new()
+    if answer.is("text/html") {
+        return Err(SendError::refused(format!("HTTP {status}, but a page for people. Check the address")));
     }
+    if body.is_empty() || answer.is(PROTOBUF) || answer.header(CONTENT_TYPE).is_none() {
+        return Ok(answer::accepted(&body));
+    }
+    // Some take what they are sent and say so in their own words.
+    let message = format!("HTTP {status}, not in OTLP's own words. If nothing arrives, check the address");
+    Ok(Accepted { rejected: 0, message })
 }
 
 /// Trusts nobody.

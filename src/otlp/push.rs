@@ -1,7 +1,7 @@
 //! Pushes the metrics of the newest view at each interval, until it is told to stop.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{self, Duration, SystemTime};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -87,7 +87,7 @@ impl Push {
         let made = tokio::task::spawn_blocking(move || {
             let now = SystemTime::now();
             let mut starts = starts.lock().unwrap_or_else(PoisonError::into_inner);
-            otlp::requests(&metrics::families(&view, now), &resource, now, &mut starts)
+            otlp::requests(&metrics::families(&view, time::Instant::now()), &resource, now, &mut starts)
         });
         match made.await {
             Ok(requests) => requests,
