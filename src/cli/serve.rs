@@ -1,8 +1,10 @@
 //! `serve`: polls and serves until a signal says stop.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Error;
 use crate::app::Exporter;
@@ -12,6 +14,9 @@ use crate::logs::Queue;
 /// Few and fixed: the exporter shares its machine with the application it watches, and its work is one poll a
 /// store and a scrape now and then.
 const WORKER_THREADS: usize = 2;
+
+/// Another signal within this time is the same request to stop, sent to a process and to its group, or by two supervisors.
+const SAME: Duration = Duration::from_secs(1);
 
 /// Runs the exporter.
 pub(super) fn serve(config: Config, log: Queue) -> Result<(), Error> {
@@ -73,7 +78,13 @@ async fn run(config: Config, log: Queue) -> Result<(), Error> {
         tracing::info!("{signal}: stopping; requests in flight have {} to end", format_duration(drain));
         // Without a receiver the exporter has stopped already.
         let _ = stop.send(());
-        signals.next().await
+        let first = Instant::now();
+        loop {
+            let signal = signals.next().await;
+            if first.elapsed() >= SAME {
+                return signal;
+            }
+        }
     };
     tokio::select! {
         outcome = exporter.run(async { let _ = stopped.await; }) => outcome?,
@@ -83,25 +94,36 @@ async fn run(config: Config, log: Queue) -> Result<(), Error> {
     Ok(())
 }
 
-/// The signals that stop the exporter.
+/// The signals that stop the exporter, and the one that does not: where it comes from a service manager or from a script
+/// that rotates logs, it asks for settings to be read again, and ends no service.
 #[cfg(unix)]
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next one that stops.
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => {
+                    tracing::info!("SIGHUP: ignored. Settings are read at the start; SIGTERM stops the exporter");
+                }
+            }
         }
     }
 }

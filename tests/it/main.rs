@@ -16,10 +16,16 @@ mod cli;
 mod layering;
 /// Serving while a poll hangs or fails, with management APIs made for it.
 mod liveness;
+/// The log of the real binary, when nothing reads it.
+#[cfg(target_os = "linux")]
+mod log;
 /// Names of what is pushed by OTLP.
 mod otlp_names;
 /// Stores on real PostgreSQL servers.
 #[cfg(all(unix, feature = "postgres"))]
 mod postgres;
+/// What signals do to the real binary.
+#[cfg(unix)]
+mod signals;
 /// What the exporter links, with and without its features.
 mod tree;
