@@ -25,7 +25,7 @@ mod tests;
 pub(crate) use negotiate::{accepts_gzip, negotiate};
 
 /// Text format of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Format {
     /// Prometheus text format 0.0.4: what a person and any old client gets.
     Prometheus,

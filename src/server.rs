@@ -11,8 +11,9 @@
 //! does not make the exporter unready: its metrics say so, and a restart would not help.
 //!
 //! Nothing a client does may take the server from the others: heads have a time limit (which also ends idle
-//! connections), answers must be taken, bodies are not read, connections have a cap. Nothing here knows a
-//! database or a metric's name, and no header of a request ends up in an answer.
+//! connections), answers must be taken, bodies are not read, connections have a cap, at which one that only waits for
+//! its client gives its place to a new one. Nothing here knows a database or a metric's name, and no header of a request
+//! ends up in an answer.
 
 use std::future::Future;
 use std::pin::pin;
@@ -25,6 +26,8 @@ use crate::observe::Readers;
 mod accept;
 mod connections;
 mod landing;
+mod phase;
+mod render;
 mod respond;
 mod routes;
 mod stall;

@@ -4,11 +4,11 @@
 //! written through [`Escaped`] and isolated from the direction of the text around it.
 
 use std::fmt::{self, Display, Formatter, Write as _};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::when::{Moment, Span};
 use crate::labels::{MessageState, Queue};
-use crate::observe::{Health, Snapshot, StoreView, View};
+use crate::observe::{Health, Snapshot, Stamp, StoreView, View};
 
 const HEAD: &str = r#"<!DOCTYPE html>
 <html lang="en">
@@ -33,8 +33,8 @@ th:first-child { text-align: left; }
 <body>
 "#;
 
-/// The whole page. `now` is this machine's clock.
-pub(super) fn page(view: &View, now: SystemTime, telemetry_path: &str) -> String {
+/// The whole page.
+pub(super) fn page(view: &View, now: Stamp, telemetry_path: &str) -> String {
     let mut page = Page { out: HEAD.to_owned(), now };
     page.header(telemetry_path);
     for store in &view.stores {
@@ -46,7 +46,7 @@ pub(super) fn page(view: &View, now: SystemTime, telemetry_path: &str) -> String
 
 struct Page {
     out: String,
-    now: SystemTime,
+    now: Stamp,
 }
 
 impl Page {
@@ -64,7 +64,7 @@ impl Page {
              <p class=\"soft\">As of {now}. The page does not refresh itself.</p>\n",
             version = env!("CARGO_PKG_VERSION"),
             path = Escaped(telemetry_path.trim_start_matches('/')),
-            now = Moment(self.now),
+            now = Moment(self.now.wall),
         ));
     }
 
@@ -79,8 +79,8 @@ impl Page {
                 "<span class=\"bad\">down</span></h2>\n\
                  <p class=\"bad\">{reason}: <bdi>{message}</bdi></p>\n<p>Since {since} ({ago} ago).</p>\n",
                 message = Escaped(message),
-                since = Moment(*since),
-                ago = Span(self.since(*since)),
+                since = Moment(since.wall),
+                ago = Span(self.now.since(since.steady)),
             )),
         }
         match &store.last_good {
@@ -92,7 +92,7 @@ impl Page {
 
     fn snapshot(&mut self, snapshot: &Snapshot, up: bool) {
         let facts = &snapshot.census.store;
-        let age = Span(self.since(snapshot.taken_at));
+        let age = Span(self.now.since(snapshot.taken_at));
         if up {
             self.put(format_args!("<p>Values are {age} old.</p>\n"));
         } else {
@@ -147,11 +147,6 @@ impl Page {
             Some(value) => self.put(format_args!("<td>{value}</td>")),
             None => self.put(format_args!("<td>–</td>")),
         }
-    }
-
-    /// Zero when the clock stepped back.
-    fn since(&self, moment: SystemTime) -> Duration {
-        self.now.duration_since(moment).unwrap_or_default()
     }
 }
 

@@ -1,27 +1,23 @@
 //! From a request to its answer.
 
 use std::fmt::Write as _;
-use std::time::SystemTime;
 
-use hyper::body::Bytes;
 use hyper::header::{self, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use tracing::Instrument as _;
 
 use super::landing;
+use super::render::{Rendered, Renderer};
 use super::respond::{self, Answer};
 use super::when::Moment;
-use crate::metrics;
-use crate::observe::{Health, Readers, StoreView, View};
+use crate::observe::{Health, Readers, Stamp, View};
 use crate::output;
-
-/// Above this many series rendering leaves the event loop: it would hold up other requests for milliseconds.
-const MANY_SERIES: usize = 5_000;
 
 /// All pages.
 pub(super) struct Site {
     readers: Readers,
+    renderer: Renderer,
     telemetry_path: String,
 }
 
@@ -35,7 +31,7 @@ enum Route {
 
 impl Site {
     pub(super) fn new(readers: Readers, telemetry_path: String) -> Self {
-        Self { readers, telemetry_path }
+        Self { renderer: Renderer::new(readers.clone()), readers, telemetry_path }
     }
 
     /// Answers from the head alone. The body is dropped unread; hyper then closes a connection that sends one.
@@ -63,7 +59,7 @@ impl Site {
         }
         match route {
             Route::Landing => {
-                respond::page(landing::page(&self.readers.view(), SystemTime::now(), &self.telemetry_path))
+                respond::page(landing::page(&self.readers.view(), Stamp::now(), &self.telemetry_path))
             }
             Route::Metrics => self.metrics(&head.headers).await,
             Route::Live => respond::plain(StatusCode::OK, "ok\n"),
@@ -84,13 +80,7 @@ impl Site {
     async fn metrics(&self, headers: &HeaderMap) -> Answer {
         let format = output::negotiate(list(headers, header::ACCEPT).as_deref());
         let gzip = output::accepts_gzip(list(headers, header::ACCEPT_ENCODING).as_deref());
-        let view = self.readers.view();
-        let rendered = if series(&view) > MANY_SERIES {
-            tokio::task::spawn_blocking(move || Rendered::new(&view, format, gzip)).await
-        } else {
-            Ok(Rendered::new(&view, format, gzip))
-        };
-        let Rendered { body, gzipped } = match rendered {
+        let Rendered { body, gzipped } = match self.renderer.text((format, gzip)).await {
             Ok(rendered) => rendered,
             Err(error) => {
                 tracing::error!(%error, "metrics were not rendered: a defect of this program");
@@ -107,36 +97,6 @@ impl Site {
         }
         answer
     }
-}
-
-struct Rendered {
-    body: Bytes,
-    gzipped: bool,
-}
-
-impl Rendered {
-    fn new(view: &View, format: output::Format, gzip: bool) -> Self {
-        let text = output::render(&metrics::families(view, SystemTime::now()), format);
-        // Compressing into memory does not fail; should it, the text is as good.
-        match gzip.then(|| output::gzip(text.as_bytes())) {
-            Some(Ok(packed)) => Self { body: packed.into(), gzipped: true },
-            Some(Err(_)) | None => Self { body: text.into(), gzipped: false },
-        }
-    }
-}
-
-/// Roughly how many series a view makes, without making them.
-fn series(view: &View) -> usize {
-    let of = |store: &StoreView| {
-        let names = store.last_good.as_ref().map_or(0, |snapshot| {
-            let instances = snapshot.instances.as_ref().map_or(0, Vec::len);
-            let tags = snapshot.tags.as_ref().map_or(0, Vec::len);
-            // An activity has one series for each of the five states.
-            instances + tags + 5 * snapshot.activities.as_ref().map_or(0, Vec::len)
-        });
-        names + 100
-    };
-    view.stores.iter().map(of).sum()
 }
 
 /// A list header may come in several lines, which mean the same as one.
@@ -158,7 +118,7 @@ fn ready(view: &View) -> Answer {
             Health::Starting => writeln!(body, "{name}: starting: the first poll has not ended"),
             Health::Up => writeln!(body, "{name}: up"),
             Health::Down { since, reason, message } => {
-                writeln!(body, "{name}: down since {}: {reason}: {}", Moment(*since), one_line(message))
+                writeln!(body, "{name}: down since {}: {reason}: {}", Moment(since.wall), one_line(message))
             }
         };
     }

@@ -10,17 +10,20 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::phase::Phase;
+
 /// A stream whose writes fail when the other side takes nothing for `limit`.
 pub(super) struct WriteLimit<S> {
     stream: S,
     limit: Duration,
+    phase: Phase,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WriteLimit<S> {
-    pub(super) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, waiting: None }
+    pub(super) fn new(stream: S, limit: Duration, phase: Phase) -> Self {
+        Self { stream, limit, phase, waiting: None }
     }
 
     fn watch<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -69,6 +72,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteLimit<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_flush(context);
+        if let Poll::Ready(Ok(())) = outcome {
+            this.phase.flushed();
+        }
         this.watch(context, outcome)
     }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::labels::{FailureReason, InstanceStatus, MessageState};
 use crate::metrics;
-use crate::observe::{Snapshot, StoreReader, store_view};
+use crate::observe::{Snapshot, Stamp, StoreReader, store_view};
 use crate::source::{Census, InstanceCount, Mode, QueueCensus, QueueStats, StoreFacts};
 use crate::telemetry::Telemetry;
 
@@ -63,7 +63,7 @@ fn snapshot() -> Snapshot {
     };
     let queues = Some(QueueCensus { queues, detail: None });
     Snapshot {
-        taken_at: SystemTime::now() - Duration::from_secs(90),
+        taken_at: Instant::now().checked_sub(Duration::from_secs(90)).unwrap(),
         census: Census {
             now_ms: 91_000,
             store,
@@ -252,7 +252,8 @@ async fn ready_after_every_first_poll_well_or_not() {
     assert!(head.starts_with("http/1.1 503"), "{head}");
     assert_eq!(body, "orders: up\nbills: starting: the first poll has not ended\n");
 
-    let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_416_092);
+    let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_416_092);
+    let since = Stamp { wall, ..Stamp::now() };
     bills.failed(since, FailureReason::Unavailable, "no such file\nfake: up");
     for path in ["/readyz", "/-/ready"] {
         let (head, body) = server.get(path).await;
@@ -270,7 +271,7 @@ async fn the_landing_page_shows_stores_and_escapes_what_they_say() {
     let (bills, second) = store_view("<b>ills".into());
     let readers = readers([first, second]);
     orders.good(snapshot());
-    orders.failed(SystemTime::now(), FailureReason::Other, "<script>alert('1')</script> & \"more\"");
+    orders.failed(Stamp::now(), FailureReason::Other, "<script>alert('1')</script> & \"more\"");
     let server = start(readers, Settings { telemetry_path: "/m\"<x>".to_owned(), ..settings() }).await;
     let (head, body) = server.get("/").await;
     assert!(
@@ -314,19 +315,56 @@ async fn silent_slow_and_idle_clients_are_closed() {
 }
 
 #[tokio::test]
-async fn connections_have_a_cap_and_places_are_given_back() {
+async fn a_new_connection_has_to_ask_soon() {
     let (_orders, reader) = store_view("orders".into());
-    let server = start(readers([reader]), Settings { max_connections: 1, ..settings() }).await;
-    let mut first = server.connect().await;
-    first.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    one_answer(&mut first).await;
+    let server = start(readers([reader]), settings()).await;
+    let mut idle = server.connect().await;
+    idle.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    one_answer(&mut idle).await;
+    let (mut silent, mut slow) = (server.connect().await, server.connect().await);
+    slow.write_all(b"GET /livez HT").await.unwrap();
+    assert!(to_end(&mut silent).await.is_empty() && to_end(&mut slow).await.is_empty());
+    // One that was answered may stay idle for longer.
+    idle.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    one_answer(&mut idle).await;
+}
 
+#[tokio::test]
+async fn silent_and_slow_clients_take_no_place_from_others() {
+    let (_orders, reader) = store_view("orders".into());
+    let server = start(readers([reader]), Settings { max_connections: 8, ..settings() }).await;
+    let mut waiting = Vec::new();
+    for sent in ["", "GET /metrics HTTP/1.1\r\nhost:", "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        for _ in 0..16 {
+            let mut stream = server.connect().await;
+            stream.write_all(sent.as_bytes()).await.unwrap();
+            waiting.push(stream);
+        }
+        for path in ["/livez", "/readyz", "/metrics"] {
+            // Answered and not closed at once: `get` would find no head.
+            assert!(server.get(path).await.0.starts_with("http/1.1 "), "{path} after {sent:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn at_the_cap_work_stays_and_what_waits_gives_way() {
+    let server = start(crowd(), Settings { max_connections: 2, ..settings() }).await;
+    let mut in_flight = request_and_read_the_beginning(&server).await;
+    let mut idle = server.connect().await;
+    idle.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    one_answer(&mut idle).await;
+    assert_eq!(server.get("/livez").await.1, "ok\n");
+    assert!(to_end(&mut idle).await.is_empty(), "the idle one stays");
+    to_end_of_page(&mut in_flight).await;
+}
+
+#[tokio::test]
+async fn answers_under_way_have_a_cap_and_places_are_given_back() {
+    let server = start(crowd(), Settings { max_connections: 1, ..settings() }).await;
+    let mut in_flight = request_and_read_the_beginning(&server).await;
     assert!(to_end(&mut server.connect().await).await.is_empty());
-
-    // The first one still works; when it goes, there is a place again.
-    first.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    one_answer(&mut first).await;
-    drop(first);
+    to_end_of_page(&mut in_flight).await;
     let start = Instant::now();
     loop {
         let mut next = server.connect().await;
@@ -351,6 +389,13 @@ async fn request_and_read_the_beginning(server: &Running) -> TcpStream {
     stream.read_exact(&mut beginning).await.unwrap();
     assert_eq!(&beginning, b"HTTP/1.1 200");
     stream
+}
+
+async fn to_end_of_page(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    while !rest.ends_with(b"</html>\n") {
+        assert!(stream.read_buf(&mut rest).await.unwrap() > 0, "it was cut off");
+    }
 }
 
 #[tokio::test]
