@@ -5,7 +5,7 @@
 //! Nothing here reads a database, awaits, or knows how families leave the process.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::observe::View;
 pub(crate) use crate::telemetry::Exemplar;
@@ -115,7 +115,7 @@ impl Builder {
 /// All families for one view, in the catalogue's order, without those that have no sample.
 ///
 /// Pure: the same view gives the same families. `now` is only used for ages of the view itself.
-pub(crate) fn families(view: &View, now: SystemTime) -> Vec<Family> {
+pub(crate) fn families(view: &View, now: Instant) -> Vec<Family> {
     let mut all = Vec::with_capacity(CATALOGUE.len());
     queues::families(view, &mut all);
     activities::families(view, &mut all);

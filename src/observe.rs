@@ -5,6 +5,7 @@
 
 mod fold;
 mod history;
+mod pace;
 mod poller;
 mod slots;
 mod view;
@@ -14,4 +15,4 @@ pub(crate) use history::{
     LATENESS_MS, ROUNDTRIP_MS, State, Totals,
 };
 pub(crate) use poller::{CappedFamilies, Poller, PollerSettings};
-pub(crate) use view::{Health, Readers, Running, Snapshot, StoreReader, StoreView, View, store_view};
+pub(crate) use view::{Health, Readers, Running, Snapshot, Stamp, StoreReader, StoreView, View, store_view};

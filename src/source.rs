@@ -77,6 +77,9 @@ pub(crate) struct Request<'a> {
 impl Request<'static> {
     /// All that can be told at one moment.
     pub(crate) const MOMENT: Self = Self { census: true, recount: true, history: None };
+
+    /// Whether the store answers. What has changed in it is for the next read to notice.
+    pub(crate) const NOTHING: Self = Self { census: false, recount: false, history: None };
 }
 
 /// What a read brought.

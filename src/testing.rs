@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::metrics::{self, Value};
 use crate::observe::{Follower, Health, Poller, PollerSettings, Readers, State, StoreReader, store_view};
@@ -116,7 +116,7 @@ impl Probe {
             return Err(message.to_string());
         }
         let mut numbers = Numbers::new();
-        for family in metrics::families(&self.readers.view(), SystemTime::now()) {
+        for family in metrics::families(&self.readers.view(), Instant::now()) {
             let name = family.metric.prometheus_name();
             for sample in family.samples {
                 let mut labels = sample.labels;

@@ -1,7 +1,7 @@
 //! Families about a store itself, and how fresh what we know of it is.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::Instant;
 
 use super::catalogue::{
     SNAPSHOT_AGE, STORE_CLOCK_SKEW, STORE_INFO, STORE_LAST_REPLAY_AGE, STORE_RECEIVER_UP,
@@ -11,7 +11,7 @@ use super::{Builder, Family, count, seconds, signed_seconds};
 use crate::observe::View;
 use crate::source::{Mode, Replication, StoreFacts};
 
-pub(super) fn families(view: &View, now: SystemTime, all: &mut Vec<Family>) {
+pub(super) fn families(view: &View, now: Instant, all: &mut Vec<Family>) {
     let mut info = Builder::new(&STORE_INFO);
     let mut size = Builder::new(&STORE_SIZE);
     let mut replica = Builder::new(&STORE_REPLICA);
@@ -27,9 +27,7 @@ pub(super) fn families(view: &View, now: SystemTime, all: &mut Vec<Family>) {
         let name = &store.name;
         up.push([name], truth(store.is_up()));
         let Some(snapshot) = &store.last_good else { continue };
-        // A clock that was set back must not make old values look new: no age at all is better than a wrong one,
-        // but an absent series would silence the alert. Zero lasts until the clock has caught up.
-        let age = now.duration_since(snapshot.taken_at).unwrap_or_default();
+        let age = now.saturating_duration_since(snapshot.taken_at);
         snapshot_age.push([name], age.as_secs_f64());
 
         let StoreFacts {

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use super::history::{HistoryView, Survey};
 use super::slots::{OTHER, Slots};
@@ -55,7 +55,7 @@ impl Folder {
         &mut self,
         mut census: Census,
         history: Option<HistoryView>,
-        taken_at: SystemTime,
+        taken_at: Instant,
         now: Instant,
     ) -> (Snapshot, Dropped) {
         let mut dropped = Dropped::default();

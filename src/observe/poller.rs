@@ -1,23 +1,17 @@
 //! The poller of one store: reads, folds, swaps the snapshot in; keeps the last good one when a read fails.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tracing::Instrument as _;
 
 use super::fold::{Dropped, Folder};
-use super::history::{Follower, State};
-use super::view::{Snapshot, StoreWriter};
-use crate::source::{Mode, Source, SourceError, StoreFacts};
+use super::history::{Follower, HistoryView, State};
+use super::pace::{Ended, Pace};
+use super::view::{Snapshot, Stamp, StoreWriter};
+use crate::source::{self, Census, Mode, Request, Source, SourceError, StoreFacts};
 use crate::state::StateFile;
 use crate::telemetry::Telemetry;
-
-/// A poll that took long is followed by a pause this many times as long: the load on a store that has become
-/// big or slow stays below a tenth, whatever the interval. The snapshot's age shows it.
-const PAUSE_FACTOR: u32 = 9;
-
-/// After a failed poll the pause ends here: a store that is well again is to be seen soon.
-const LONGEST_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 
 /// A step along a history that failed is taken again so much later, or after the time it took.
 const RETRY: Duration = Duration::from_secs(1);
@@ -69,6 +63,9 @@ pub(crate) struct Poller {
     telemetry: Arc<Telemetry>,
     folder: Folder,
     history: Follower,
+    pace: Pace,
+    /// How the last poll ended.
+    ended: Ended,
     /// What was logged last: the same is not logged at every poll.
     logged: Option<Logged>,
 }
@@ -91,7 +88,9 @@ impl Poller {
     ) -> Self {
         let folder = Folder::new(settings.max_label_values);
         let history = Follower::new(&name, settings.max_label_values, settings.backfill, state);
-        Self { name, source, writer, settings, telemetry, folder, history, logged: None }
+        let pace = Pace::new(settings.interval, settings.timeout);
+        let ended = Ended::Well;
+        Self { name, source, writer, settings, telemetry, folder, history, pace, ended, logged: None }
     }
 
     /// Polls for ever.
@@ -100,7 +99,7 @@ impl Poller {
             let began = Instant::now();
             let span = tracing::debug_span!("poll", store = %self.name);
             let well = self.poll().instrument(span).await;
-            let next = Instant::now() + pause(self.settings.interval, began.elapsed(), well);
+            let next = Instant::now() + self.pace.pause(began.elapsed(), self.ended);
             if well && self.is_behind() {
                 let span = tracing::debug_span!("follow_history", store = %self.name);
                 self.catch_up(next).instrument(span).await;
@@ -115,14 +114,13 @@ impl Poller {
 
     /// One poll; answers whether it succeeded.
     pub(crate) async fn poll(&mut self) -> bool {
-        let taken_at = SystemTime::now();
-        let began = Instant::now();
-        let read = self.history.observe(&self.name, &mut *self.source, self.settings.timeout).await;
-        let took = began.elapsed();
+        let began = Stamp::now();
+        let read = self.read().await;
+        let took = began.steady.elapsed();
         let failure = read.as_ref().err().map(|error| error.reason);
         match read {
             Ok((census, history)) => {
-                let (snapshot, dropped) = self.folder.fold(census, history, taken_at, Instant::now());
+                let (snapshot, dropped) = self.folder.fold(census, history, began.steady, Instant::now());
                 self.count_dropped(dropped);
                 self.log_success(&snapshot, took);
                 self.history.save(&self.name, &self.telemetry).await;
@@ -130,12 +128,25 @@ impl Poller {
             }
             Err(error) => {
                 self.log_failure(&error);
-                self.writer.failed(taken_at, error.reason, &format!("{}. {}", error.message, error.advice()));
+                self.writer.failed(began, error.reason, &format!("{}. {}", error.message, error.advice()));
             }
         }
         // Last: whoever sees the poll counted can see its values, too.
         self.telemetry.polled(&self.name, took, failure);
         failure.is_none()
+    }
+
+    /// Reads what a poll reads. After a failure it first asks for nothing, so that a store that hangs is told from one that
+    /// is slow.
+    async fn read(&mut self) -> Result<(Census, Option<HistoryView>), SourceError> {
+        let limit = self.settings.timeout;
+        if self.ended != Ended::Well {
+            self.ended = Ended::Unanswered;
+            source::within(limit, self.source.read(Request::NOTHING, limit)).await?;
+        }
+        let read = self.history.observe(&self.name, &mut *self.source, limit).await;
+        self.ended = if read.is_ok() { Ended::Well } else { Ended::Failed };
+        read
     }
 
     /// Follows the history to its end, or until `deadline`: half of the time, so that a store is not kept busy by what can
@@ -212,32 +223,5 @@ impl Poller {
             tracing::info!(store = %self.name, "{note}");
         }
         self.logged = Some(now);
-    }
-}
-
-fn pause(interval: Duration, took: Duration, well: bool) -> Duration {
-    let rest = interval.saturating_sub(took);
-    let relief = took.saturating_mul(PAUSE_FACTOR);
-    rest.max(if well { relief } else { relief.min(LONGEST_PAUSE_AFTER_FAILURE) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn polling_takes_a_tenth_of_the_time_at_most_and_failures_do_not_blind_for_long() {
-        let (ms, s) = (Duration::from_millis, Duration::from_secs);
-        for (took, well, expected) in [
-            (ms(10), true, ms(4990)),
-            (ms(500), true, ms(4500)),
-            (s(1), true, s(9)),
-            (s(7), true, s(63)),
-            (ms(10), false, ms(4990)),
-            (s(30), false, s(60)),
-        ] {
-            assert_eq!(pause(s(5), took, well), expected, "{took:?} {well}");
-        }
-        assert_eq!(pause(s(300), s(30), false), s(270));
     }
 }

@@ -1,7 +1,7 @@
 //! What readers see: the last good snapshot of each store and its health. One writer a store, cheap readers.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 
@@ -10,6 +10,25 @@ pub(crate) use super::history::{Stuck, Waits};
 use crate::labels::FailureReason;
 use crate::source::{ActivityBacklog, Census, InstanceCount};
 use crate::telemetry::Telemetry;
+
+/// A moment by the clock that people read, which may be set, and by the one that ages are made of. That one stands still
+/// while the machine sleeps, and so do polls and scrapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) wall: SystemTime,
+    pub(crate) steady: Instant,
+}
+
+impl Stamp {
+    pub(crate) fn now() -> Self {
+        Self { wall: SystemTime::now(), steady: Instant::now() }
+    }
+
+    /// How long ago `earlier` was.
+    pub(crate) fn since(self, earlier: Instant) -> Duration {
+        self.steady.saturating_duration_since(earlier)
+    }
+}
 
 /// Everything known at one moment about all stores.
 #[derive(Debug, Clone)]
@@ -36,14 +55,14 @@ pub(crate) enum Health {
     /// The last poll succeeded.
     Up,
     /// The last poll failed; since when, why.
-    Down { since: SystemTime, reason: FailureReason, message: Arc<str> },
+    Down { since: Stamp, reason: FailureReason, message: Arc<str> },
 }
 
 /// One good poll: the census, its names folded under their caps.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
-    /// When the read began, by this machine's clock: the values are at least this fresh.
-    pub(crate) taken_at: SystemTime,
+    /// When the read began: the values are at least this fresh.
+    pub(crate) taken_at: Instant,
     /// `activities` and `instances` of this census are empty: they are below, folded.
     pub(crate) census: Census,
     /// `None` where the backend does not tell.
@@ -99,7 +118,7 @@ impl StoreWriter {
     }
 
     /// Keeps the last good snapshot. `since` stays that of the first failure in a row.
-    pub(crate) fn failed(&self, now: SystemTime, reason: FailureReason, message: &str) {
+    pub(crate) fn failed(&self, now: Stamp, reason: FailureReason, message: &str) {
         self.0.send_modify(|view| {
             let since = match view.health {
                 Health::Down { since, .. } => since,

@@ -55,6 +55,7 @@ impl Known {
             // Perhaps another store.
             (self.newest_ms, self.total_at) = (None, None);
         }
+        self.items.settle(&snapshot.schema, snapshot.fresh);
         let history = match request.history {
             Some(start) => {
                 let (batch, newest_ms) = tail::step(snapshot, start).await?;
@@ -81,7 +82,6 @@ impl Known {
     }
 
     async fn census(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Census, Failure> {
-        self.items.settle(&snapshot.schema, snapshot.fresh);
         let mut counted = queues::census(snapshot, &mut self.items, &self.sequences).await?;
         let instances = if request.recount { Some(instances::census(snapshot).await?) } else { None };
         let total_instances = self.total(snapshot, request).await?;

@@ -52,6 +52,10 @@ const LONGEST_TOTAL_PAUSE: Duration = Duration::from_secs(60);
 
 impl Known {
     async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, Failure> {
+        if !request.census && request.history.is_none() {
+            // See `Request::NOTHING`.
+            return Ok(Reading { census: None, history: None });
+        }
         let replaced = self.generation != snapshot.generation;
         if replaced {
             *self = Self { generation: snapshot.generation, ..Self::default() };

@@ -10,6 +10,7 @@
 )]
 
 mod beside;
+mod clock;
 mod idle;
 mod locked;
 mod past;
