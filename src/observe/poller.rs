@@ -225,3 +225,69 @@ impl Poller {
         self.logged = Some(now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::labels::FailureReason;
+    use crate::metrics;
+    use crate::observe::store_view;
+    use crate::source::{ExecutionKey, Position, Reading, Take};
+
+    /// Fails when it is asked for a census; answers otherwise, unless it hangs. Remembers whether a census was asked for.
+    #[derive(Clone, Default)]
+    struct Slow {
+        hangs: Arc<Mutex<bool>>,
+        asked: Arc<Mutex<Vec<bool>>>,
+    }
+
+    #[async_trait::async_trait]
+    impl Source for Slow {
+        async fn read(&mut self, request: Request<'_>, _limit: Duration) -> Result<Reading, SourceError> {
+            self.asked.lock().unwrap().push(request.census);
+            if request.census || *self.hangs.lock().unwrap() {
+                return Err(SourceError::new(FailureReason::Timeout, "it takes too long"));
+            }
+            Ok(Reading { census: None, history: None })
+        }
+
+        async fn recall(
+            &mut self,
+            _executions: &[ExecutionKey],
+            _position: &Position,
+            _limit: Duration,
+            _take: &mut Take<'_>,
+        ) -> Result<(), SourceError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_a_store_is_asked_first_whether_it_answers() {
+        let settings = PollerSettings {
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+            backfill: false,
+            max_label_values: 1,
+            capped: metrics::capped(),
+        };
+        let telemetry = Arc::new(Telemetry::new(metrics::telemetry_definitions()).unwrap());
+        let store = Slow::default();
+        let (writer, _reader) = store_view("orders".into());
+        let mut poller =
+            Poller::new("orders".into(), Box::new(store.clone()), writer, settings, telemetry, None);
+        for (hangs, asked, ended) in [
+            (false, &[true][..], Ended::Failed),
+            (false, &[false, true], Ended::Failed),
+            (true, &[false], Ended::Unanswered),
+            (true, &[false], Ended::Unanswered),
+            (false, &[false, true], Ended::Failed),
+        ] {
+            *store.hangs.lock().unwrap() = hangs;
+            assert!(!poller.poll().await);
+            assert_eq!((&*std::mem::take(&mut *store.asked.lock().unwrap()), poller.ended), (asked, ended));
+        }
+    }
+}
