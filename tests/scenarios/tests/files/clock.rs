@@ -42,8 +42,8 @@ async fn values_grow_old_whatever_the_clock_is_set_to() {
     wait_for("a failed poll", async || (up(&scrape().await) == 0.0).then_some(())).await;
 
     // Bounds are what passed on a clock that nobody sets.
-    let mut before = value(&scrape().await, AGE);
     let began = std::time::Instant::now();
+    let mut before = value(&scrape().await, AGE);
     for offset in ["-3600", "+86400", "+0"] {
         set(offset);
         tokio::time::sleep(Duration::from_millis(200)).await;
