@@ -27,7 +27,6 @@ impl Failure {
     }
 
     /// What to do about it, where that is more than its reason tells.
-    #[cfg(feature = "postgres")]
     pub(in crate::store) fn advise(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.advice = Some(advice.into());
         self

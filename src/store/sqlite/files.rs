@@ -1,6 +1,7 @@
 //! What lies on the disk, and how it can be read without writing or creating anything. Looks, opens nothing.
 
 use std::fs::Metadata;
+use std::io::{Error, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,9 +12,13 @@ use crate::store::database::failure::Failure;
 /// The store's files at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {
+    /// Without links.
+    path: PathBuf,
     main: Identity,
     wal: Option<Identity>,
     shm: bool,
+    /// Hard links.
+    names: u64,
 }
 
 /// How the files can be read.
@@ -63,20 +68,14 @@ impl Identity {
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
 impl Files {
+    /// Looks at the store at `path`, through all links: SQLite follows them, and keeps the other files beside the real one.
     pub(super) fn inspect(path: &Path) -> Result<Self, Failure> {
-        let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Failure::new(FailureReason::Unavailable, "there is no such file"),
-            std::io::ErrorKind::PermissionDenied => {
-                Failure::new(FailureReason::Permission, "its directory may not be entered by this user")
-            }
-            _ => Failure::new(FailureReason::Unavailable, error.to_string()),
-        })?;
+        let real = std::fs::canonicalize(path).map_err(|error| not_there(path, &error))?;
+        let metadata = std::fs::metadata(&real).map_err(|error| not_there(path, &error))?;
         if !metadata.is_file() {
             return Err(Failure::new(FailureReason::Unavailable, "it is not a file"));
         }
-        let wal = std::fs::metadata(beside(path, "-wal"))
-            .ok()
-            .map(|metadata| Identity { changed_ns: 0, ..Identity::of(&metadata) });
+        let wal = companion(&real, "-wal")?;
         if metadata.len() == 0 && wal.is_none() {
             return Err(Failure::new(
                 FailureReason::Schema,
@@ -85,13 +84,29 @@ impl Files {
         }
         // duroxide's stores are in WAL mode. Beside another one a journal means that a write is under way or was cut
         // off: without locks it would be read half-written, and rolling it back is not ours to do.
-        if std::fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0) {
+        if companion(&real, "-journal")?.is_some_and(|journal| journal.len() > 0) {
             return Err(Failure::new(
                 FailureReason::Locked,
                 "a -journal lies beside it: it is being written in rollback mode, or a write was cut off",
             ));
         }
-        Ok(Self { main: Identity::of(&metadata), wal, shm: beside(path, "-shm").exists() })
+        Ok(Self {
+            main: Identity::of(&metadata),
+            wal: wal.map(|metadata| Identity { changed_ns: 0, ..Identity::of(&metadata) }),
+            shm: companion(&real, "-shm")?.is_some(),
+            names: metadata.nlink(),
+            path: real,
+        })
+    }
+
+    /// Where the file really is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether an application may have the file open by another name, beside which its `-wal` would be.
+    pub(super) fn may_be_open_elsewhere(&self) -> bool {
+        self.access() != Access::Shared && self.names > 1
     }
 
     pub(super) fn access(&self) -> Access {
@@ -133,7 +148,8 @@ impl Files {
 
     /// Whether a connection opened on `self` may go on being used when `now` is on the disk.
     pub(super) fn still_fit(&self, now: &Self) -> bool {
-        self.access() == now.access()
+        self.path == now.path
+            && self.access() == now.access()
             && match self.access() {
                 // Its content changes all the time; SQLite sees to that. Only another file is another store.
                 Access::Shared => self.main.same_file(&now.main),
@@ -157,6 +173,47 @@ impl Files {
 
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
     i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+}
+
+fn not_there(path: &Path, error: &Error) -> Failure {
+    let unavailable = |message: String| Failure::new(FailureReason::Unavailable, message);
+    match error.kind() {
+        ErrorKind::NotFound if path.is_symlink() => {
+            unavailable("it is a link, and at its end there is no such file".to_owned())
+        }
+        ErrorKind::NotFound if path.is_relative() => match std::env::current_dir() {
+            Ok(here) => unavailable(format!("there is no such file in {}", here.display())),
+            Err(_) => unavailable("there is no such file".to_owned()),
+        },
+        ErrorKind::NotFound => unavailable("there is no such file".to_owned()),
+        ErrorKind::PermissionDenied => {
+            Failure::new(FailureReason::Permission, "its directory may not be entered by this user")
+        }
+        _ => unavailable(error.to_string()),
+    }
+}
+
+/// A file beside the main one, if it is there.
+fn companion(path: &Path, suffix: &str) -> Result<Option<Metadata>, Failure> {
+    let found = match std::fs::symlink_metadata(beside(path, suffix)) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(Failure::new(
+                FailureReason::Unavailable,
+                format!("looking for its {suffix}: {error}"),
+            ));
+        }
+    };
+    if found.is_file() {
+        return Ok(Some(found));
+    }
+    Err(Failure::new(
+        FailureReason::Unavailable,
+        format!(
+            "its {suffix} is no file but something else, such as a link, which SQLite does not follow there"
+        ),
+    ))
 }
 
 /// The path of the file that SQLite keeps beside the main one.

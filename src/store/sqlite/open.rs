@@ -36,13 +36,12 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    pub(super) async fn open(path: &Path, files: Files, neighbour: Neighbour) -> Result<Self, Failure> {
+    pub(super) async fn open(files: Files, neighbour: Neighbour) -> Result<Self, Failure> {
+        let path = files.path().to_owned();
         let (path, parameters, private) = match files.access() {
-            Access::Shared if neighbour == Neighbour::OtherProcess => {
-                (path.to_owned(), "mode=ro&readonly_shm=1", None)
-            }
-            Access::Shared => (path.to_owned(), "mode=ro", None),
-            Access::AtRest => (path.to_owned(), "mode=ro&immutable=1", None),
+            Access::Shared if neighbour == Neighbour::OtherProcess => (path, "mode=ro&readonly_shm=1", None),
+            Access::Shared => (path, "mode=ro", None),
+            Access::AtRest => (path, "mode=ro&immutable=1", None),
             Access::PrivateCopy if neighbour == Neighbour::ThisProcess => {
                 // Reading the file to copy it would drop the locks of a runtime that opens it at this moment.
                 return Err(Failure::new(
@@ -52,8 +51,8 @@ impl Opened {
                 ));
             }
             Access::PrivateCopy => {
-                let (original, size) = (path.to_owned(), files.total_size());
-                let (path, private) = blocking(move || private_copy(&original, size)).await??;
+                let size = files.total_size();
+                let (path, private) = blocking(move || private_copy(&path, size)).await??;
                 (path, "mode=ro", Some(private))
             }
         };
@@ -61,7 +60,8 @@ impl Opened {
             return Err(Failure::new(FailureReason::Unavailable, "the path is not valid UTF-8"));
         };
         let options = SqliteConnectOptions::new()
-            .filename(format!("file:{}?{parameters}", utf8_percent_encode(name, URI_SPECIAL)))
+            // An empty authority: what follows is a path, whatever it begins with.
+            .filename(format!("file://{}?{parameters}", utf8_percent_encode(name, URI_SPECIAL)))
             .read_only(true)
             .busy_timeout(BUSY_TIMEOUT)
             // 2 MiB of pages: a scan gains nothing from more, and every store has its own.

@@ -132,6 +132,14 @@ impl Reader {
         let files = self.settled().await?;
         let (live, generation) = self.recognised().note(&files)?;
         let replica = self.place.replica.unwrap_or(!live);
+        if !live && self.place.replica != Some(true) && files.may_be_open_elsewhere() {
+            return Err(Failure::new(
+                FailureReason::Unavailable,
+                "the file has several names (hard links): SQLite would not see what an application writes that has opened \
+                 it by another",
+            )
+            .advise("Give the name by which the application opens it. If it is a copy, add ?replica=true to its URL."));
+        }
         let begun = match self.connection(&files).await {
             Ok(mut opened) => {
                 opened.limit(Some(Instant::now() + limit));
@@ -240,6 +248,6 @@ impl Reader {
             Some(outdated) => outdated.close().await,
             None => {}
         }
-        Opened::open(&self.place.path, files.clone(), self.place.neighbour).await
+        Opened::open(files.clone(), self.place.neighbour).await
     }
 }

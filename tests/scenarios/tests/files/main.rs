@@ -12,6 +12,7 @@
 mod beside;
 mod clock;
 mod idle;
+mod links;
 mod locked;
 mod past;
 mod replaced;

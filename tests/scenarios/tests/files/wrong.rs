@@ -11,10 +11,12 @@ use scenarios::{
     sql,
 };
 
+use sqlx::SqliteConnection;
+
 use crate::{assert_copy, past};
 
 /// What is wrong, the reason told, words of the message.
-const CASES: [(&str, &str, &[&str]); 10] = [
+const CASES: [(&str, &str, &[&str]); 13] = [
     ("missing", "unavailable", &["there is no such file", "Check the path"]),
     ("a directory", "unavailable", &["not a file", "Check the path"]),
     ("a pipe", "unavailable", &["not a file", "Check the path"]),
@@ -24,7 +26,10 @@ const CASES: [(&str, &str, &[&str]); 10] = [
     ("another database", "schema", &["not a duroxide store", "Point the URL at"]),
     ("no instance_locks", "schema", &["lacks instance_locks.", "Point the URL at"]),
     ("no status", "schema", &["lacks executions.status", "Point the URL at"]),
-    ("a link to nowhere", "unavailable", &["there is no such file", "Check the path"]),
+    ("a link to nowhere", "unavailable", &["it is a link", "there is no such file", "Check the path"]),
+    ("a link to itself", "unavailable", &["symbolic links", "Check the path"]),
+    ("a -wal that is a link", "unavailable", &["its -wal is no file", "does not follow"]),
+    ("a -wal that was cut off", "corrupt", &["-wal", "integrity_check"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +41,7 @@ async fn whatever_is_in_the_place_of_a_store_is_told_and_a_store_put_there_is_re
 
     for (what, reason, words) in CASES {
         let path = scratch.file("store.db");
-        put(what, &path, &good).await;
+        let writer = put(what, &path, &good).await;
         let url = format!("sqlite:{}", path.display());
         let exporter = Running::with(&url, |exporter| exporter.poll_interval(POLL_INTERVAL)).await;
         let down = exporter.target().down().await;
@@ -46,6 +51,10 @@ async fn whatever_is_in_the_place_of_a_store_is_told_and_a_store_put_there_is_re
             assert!(down.message.contains(word), "{what}: {word:?} is not in {down:?}");
         }
 
+        if let Some(writer) = writer {
+            // What it would fold in is damaged.
+            let _ = sqlx::Connection::close(writer).await;
+        }
         remove(&path);
         fs::copy(&good, scratch.file("new.db")).unwrap();
         fs::rename(scratch.file("new.db"), &path).unwrap();
@@ -56,7 +65,8 @@ async fn whatever_is_in_the_place_of_a_store_is_told_and_a_store_put_there_is_re
     }
 }
 
-async fn put(what: &str, path: &Path, good: &Path) {
+/// Puts it there; who has it open, where somebody must.
+async fn put(what: &str, path: &Path, good: &Path) -> Option<SqliteConnection> {
     match what {
         "missing" => {}
         "a directory" => fs::create_dir(path).unwrap(),
@@ -91,12 +101,29 @@ async fn put(what: &str, path: &Path, good: &Path) {
             )
             .await;
         }
+        "a link to itself" => std::os::unix::fs::symlink(path.file_name().unwrap(), path).unwrap(),
+        "a -wal that is a link" => {
+            fs::copy(good, path).unwrap();
+            std::os::unix::fs::symlink("store.db", disk::part(path, "-wal")).unwrap();
+        }
+        "a -wal that was cut off" => {
+            fs::copy(good, path).unwrap();
+            let mut writer = sql::connect(path).await;
+            let write = "PRAGMA journal_mode = WAL; CREATE TABLE more (a); INSERT INTO more VALUES (1)";
+            sql::run(&mut writer, write).await;
+            fs::OpenOptions::new().write(true).open(disk::part(path, "-wal")).unwrap().set_len(100).unwrap();
+            return Some(writer);
+        }
         "a link to nowhere" => std::os::unix::fs::symlink("/nowhere/store.db", path).unwrap(),
         _ => unreachable!("{what}"),
     }
+    None
 }
 
 fn remove(path: &Path) {
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(disk::part(path, suffix));
+    }
     let Ok(there) = fs::symlink_metadata(path) else { return };
     if there.is_dir() { fs::remove_dir(path).unwrap() } else { fs::remove_file(path).unwrap() }
 }
