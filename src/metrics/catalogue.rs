@@ -139,13 +139,13 @@ catalogue! {
     QUEUE_ORPHAN_MESSAGES = Gauge "duroxide.queue.orphan_messages" MESSAGE, ["store", "queue"],
         "Messages for an instance that does not exist and that none of its visible messages starts. On SQLite a visible one that is not a queue event blocks every orchestration behind it.";
     QUEUE_UNDECODABLE_MESSAGES = Gauge "duroxide.queue.undecodable_messages" MESSAGE, ["store", "queue"],
-        "Messages that are not a work item the framework knows or, on Postgres, that the database itself cannot decode. On SQLite the first one in the worker queue blocks all behind it; on Postgres one that is no JSON or holds an escaped NUL blocks all orchestrations.";
+        "Messages that are not a work item the framework knows or, on Postgres, that the database itself cannot decode. On SQLite the first one in the worker queue blocks all behind it; on Postgres one that is no JSON or holds an escaped NUL blocks all orchestrations. One above 1 MiB is not decoded and counts as good.";
     QUEUE_LEFTOVER_MESSAGES = Gauge "duroxide.queue.leftover_messages" MESSAGE, ["store", "queue"],
         "Timers of executions that have ended or were superseded: harmless, they disappear when due. Contained in duroxide_queue_messages{queue=\"timer\"}.";
 
     // ---- activities
     ACTIVITY_QUEUE_MESSAGES = Gauge "duroxide.activity.queue.messages" MESSAGE, ["store", "activity", "tag", "state"],
-        "Rows of the worker queue by activity and routing tag. An activity whose tag no worker serves stays ready for ever.";
+        "Rows of the worker queue by activity and routing tag. An activity whose tag no worker serves stays ready for ever. On SQLite one whose work item is above 16 MiB has no name here.";
     ACTIVITY_QUEUE_OLDEST_READY_AGE = Gauge "duroxide.activity.queue.oldest_ready_age" Unit::Seconds, ["store", "tag"],
         "How long the oldest fetchable message of the tag, whatever its activity, has been waiting since it became visible. 0 when none waits.";
 

@@ -7,13 +7,14 @@
 //!
 //! Rooms: `reader` is one read of the store, whoever asks; `files` decides how the file can be opened, `open` opens it,
 //! `schema` probes the columns, `clock` finds the moment a copy is from, `text` and `sql` bring values out of SQL, `error`
-//! says what went wrong. `source` takes the census with `queues`, `undecodable` and `instances`, and follows the history with
+//! says what went wrong. `source` takes the census with `queues`, `items` and `instances`, and follows the history with
 //! `tail`; `management` answers people.
 
 mod clock;
 mod error;
 mod files;
 mod instances;
+mod items;
 mod management;
 mod open;
 mod queues;
@@ -24,7 +25,6 @@ mod source;
 mod sql;
 mod tail;
 mod text;
-mod undecodable;
 
 use std::path::PathBuf;
 use std::time::Duration;

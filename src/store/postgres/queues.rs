@@ -6,29 +6,22 @@
 
 mod rows;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::items::{Item, Items, QueueItems};
+use super::items::{self, QueueItems};
 use super::reader::Snapshot;
 use super::schema::{SEQUENCES, Schema};
 use super::sql::{count, moment, name_prefix, text};
 use crate::labels::name::shorten;
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
-use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
+use crate::source::{Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
+use crate::store::database::backlog::{self, Worker};
 use crate::store::database::failure::Failure;
 use crate::store::database::group::{self, unsigned};
+use crate::store::database::items::{Item, Items, START_PREFIXES, TIMER_PREFIX};
 use rows::Rows;
-
-/// How the framework begins the JSON of a timer row, written by a worker or by the database.
-const TIMER_PREFIX: &str = "{\"TimerFired\"";
-
-/// How it begins the rows that create an instance or its next execution.
-const START_PREFIXES: [&str; 2] = ["{\"StartOrchestration\"", "{\"ContinueAsNew\""];
 
 /// How far the queue tables' sequences had come, by [`Queue::index`].
 pub(super) type Sequences = [Option<i64>; 3];
@@ -50,7 +43,7 @@ pub(super) async fn census(
     // For the census after this one.
     let sequences = sequences(snapshot, &schema).await?;
     let orchestrator = orchestrator(snapshot, &mut items.orchestrator, Decoded::All).await?;
-    let worker = worker(snapshot, &schema, &mut items.worker).await?;
+    let (worker, worker_ids) = worker(snapshot, &schema, &mut items.worker).await?;
     let mut waiting = orchestrator.waiting;
     waiting.executing = executing(snapshot).await?;
     waiting.activities = worker.waiting;
@@ -60,7 +53,7 @@ pub(super) async fn census(
         enqueued: sequences.map(|last| last.map(unsigned)),
         dequeued: [
             dequeued(before, &sequences, Queue::Orchestrator, &orchestrator.ids),
-            dequeued(before, &sequences, Queue::Worker, &worker.ids),
+            dequeued(before, &sequences, Queue::Worker, &worker_ids),
             None,
         ],
         activities: worker.activities,
@@ -108,8 +101,8 @@ pub(super) async fn depths(snapshot: &mut Snapshot) -> Result<QueueDepths, Failu
     let Orchestrator { queue, timer, pending_timers, .. } =
         orchestrator(snapshot, &mut Items::default(), Decoded::Timers).await?;
     let mut worker = group::empty();
-    for (_, _, Rows { group, .. }) in worker_groups(snapshot, &schema).await? {
-        group.add_to(&mut worker);
+    for rows in worker_rows(snapshot, &schema).await? {
+        rows.group.add_to(&mut worker);
     }
     Ok(QueueDepths {
         orchestrator_queue: queue.fetchable.unwrap_or(0) + timer.fetchable.unwrap_or(0),
@@ -132,7 +125,8 @@ fn since() -> &'static str {
 }
 
 fn begins_with(column: &str, prefix: &str) -> String {
-    format!("starts_with({column}, '{prefix}')")
+    // Only the beginning is taken out of where large values are kept.
+    format!("left({column}, {}) = '{prefix}'", prefix.len())
 }
 
 fn starts(column: &str) -> String {
@@ -201,7 +195,7 @@ async fn orchestrator(
     let timers = rows.iter().map(|row| row.try_get(Rows::COLUMNS)).collect::<Result<Vec<bool>, _>>()?;
     let wanted = groups.iter().zip(&timers).filter(|(_, timer)| decoded == Decoded::All || **timer);
     let ids: Vec<i64> = wanted.flat_map(|(rows, _)| rows.ids.iter().copied()).collect();
-    items.update(snapshot, "orchestrator_queue", &ids).await?;
+    items::update(items, snapshot, "orchestrator_queue", &ids).await?;
 
     let mut orchestrator = Orchestrator {
         queue: group::empty(),
@@ -252,65 +246,19 @@ async fn orchestrator(
     Ok(orchestrator)
 }
 
-/// The worker table, in all and by activity and tag.
-struct Worker {
-    queue: QueueStats,
-    activities: Vec<ActivityBacklog>,
-    ids: Vec<i64>,
-    /// Whose the activities are; and of those that were tried and are put off.
-    waiting: Vec<Box<str>>,
-    retrying: Vec<Box<str>>,
-}
-
-async fn worker(snapshot: &mut Snapshot, schema: &Schema, items: &mut Items) -> Result<Worker, Failure> {
-    let groups = worker_groups(snapshot, schema).await?;
-    let ids: Vec<i64> = groups.iter().flat_map(|(_, _, rows)| rows.ids.iter().copied()).collect();
-    items.update(snapshot, "worker_queue", &ids).await?;
-
-    let mut queue = group::empty();
-    let mut activities: BTreeMap<(Arc<str>, Arc<str>), ActivityBacklog> = BTreeMap::new();
-    let (mut waiting, mut retrying) = (Vec::new(), Vec::new());
-    for (tag, tried, Rows { group, ids, since_ms }) in &groups {
-        group.add_to(&mut queue);
-        let list = match (group.state, tried) {
-            (MessageState::Delayed, true) => &mut retrying,
-            _ => &mut waiting,
-        };
-        list.extend(ids.iter().filter_map(|id| match items.get(*id) {
-            Item::Activity(_, instance) => instance.clone(),
-            _ => None,
-        }));
-        let waits = group.waiting_since().is_some();
-        for (id, since_ms) in ids.iter().zip(since_ms) {
-            let activity = match items.get(*id) {
-                Item::Activity(name, _) | Item::Bad(Some(name)) => Arc::clone(name),
-                Item::Timer(_) | Item::Other | Item::Bad(None) => "".into(),
-            };
-            queue.undecodable += u64::from(matches!(items.get(*id), Item::Bad(_)));
-            let backlog =
-                activities.entry((activity, Arc::clone(tag))).or_insert_with_key(|(activity, tag)| {
-                    ActivityBacklog {
-                        activity: Arc::clone(activity),
-                        tag: Arc::clone(tag),
-                        messages: [0; 5],
-                        oldest_ready_since_ms: None,
-                    }
-                });
-            if let Some(cell) = backlog.messages.get_mut(group.state.index()) {
-                *cell += 1;
-            }
-            let oldest = &mut backlog.oldest_ready_since_ms;
-            *oldest = group::earliest(*oldest, waits.then_some(*since_ms));
-        }
-    }
-    Ok(Worker { queue, activities: activities.into_values().collect(), ids, waiting, retrying })
+async fn worker(
+    snapshot: &mut Snapshot,
+    schema: &Schema,
+    items: &mut Items,
+) -> Result<(Worker, Vec<i64>), Failure> {
+    let rows = worker_rows(snapshot, schema).await?;
+    let ids: Vec<i64> = rows.iter().flat_map(|rows| rows.ids.iter().copied()).collect();
+    items::update(items, snapshot, "worker_queue", &ids).await?;
+    Ok((Worker::of(&rows, items), ids))
 }
 
 /// The rows of the worker table by tag, by whether they were tried before, and by state.
-async fn worker_groups(
-    snapshot: &mut Snapshot,
-    schema: &Schema,
-) -> Result<Vec<(Arc<str>, bool, Rows)>, Failure> {
+async fn worker_rows(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<backlog::Rows>, Failure> {
     let sql = format!(
         "SELECT {columns}, tag, attempts > 0 \
          FROM ( \
@@ -337,7 +285,10 @@ async fn worker_groups(
     let rows = sqlx::query(&sql).bind(now_ms).fetch_all(connection).await?;
     let read = |row: &PgRow| {
         let tag = shorten(&text(row, Rows::COLUMNS)?.unwrap_or_default());
-        Ok((tag, row.try_get(Rows::COLUMNS + 1)?, Rows::read(row)?))
+        let Rows { group, ids, since_ms } = Rows::read(row)?;
+        // Only the item tells on every schema whose it is.
+        let instances = Vec::new();
+        Ok(backlog::Rows { tag, tried: row.try_get(Rows::COLUMNS + 1)?, group, ids, since_ms, instances })
     };
     Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
 }

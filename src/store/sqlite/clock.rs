@@ -3,11 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
-use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::schema::Schema;
+use super::sql;
 use crate::store::database::failure::Failure;
+
+/// A last event above this is not read for its time alone.
+const LARGEST_EVENT: i64 = 1 << 20;
 
 /// The machine's clock. The runtime that writes a SQLite file runs on the same machine and uses it, too.
 pub(super) fn wall_ms() -> i64 {
@@ -43,12 +46,13 @@ pub(super) async fn newest_change(
            UNION ALL SELECT strftime('%s', (SELECT created_at FROM worker_queue ORDER BY id DESC LIMIT 1)) * 1000 \
            UNION ALL SELECT strftime('%s', (SELECT created_at FROM history ORDER BY rowid DESC LIMIT 1)) * 1000)"
     );
-    let recorded: Option<i64> = sqlx::query_scalar(&sql).fetch_one(&mut *connection).await?;
-    let last_event = sqlx::query("SELECT CAST(event_data AS BLOB) FROM history ORDER BY rowid DESC LIMIT 1")
-        .fetch_optional(&mut *connection)
-        .await?;
-    let event = match last_event {
-        Some(row) => timestamp(&row.try_get::<Vec<u8>, _>(0)?),
+    let recorded = sql::number(&sqlx::query(&sql).fetch_one(&mut *connection).await?, 0)?;
+    let last_event = format!(
+        "SELECT CASE WHEN octet_length(event_data) <= {LARGEST_EVENT} THEN event_data END FROM history \
+         ORDER BY rowid DESC LIMIT 1"
+    );
+    let event = match sqlx::query(&last_event).fetch_optional(&mut *connection).await? {
+        Some(row) => sql::bytes(&row, 0)?.and_then(timestamp),
         None => None,
     };
     Ok(recorded.max(event))

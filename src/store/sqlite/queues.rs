@@ -3,29 +3,21 @@
 //! The states are those of DESIGN: what the provider hands out is exactly ready + lease_expired. On SQLite the
 //! orchestrator's lease is the instance lock; a row's own token alone means nothing (abandoning never clears it).
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use futures_util::TryStreamExt;
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::items::{self, QueueItems};
 use super::running::KnownRunning;
 use super::schema::Schema;
 use super::sql::{millis, orchestrator_state, visible_at, worker_state};
-use super::text;
-use super::undecodable::Undecodable;
+use super::{sql, text};
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
-use crate::source::{ActivityBacklog, Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
+use crate::source::{Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
+use crate::store::database::backlog::{self, Worker};
 use crate::store::database::failure::Failure;
-use crate::store::database::group::{self, Group, unsigned};
-
-/// How the framework begins the JSON of a timer row.
-pub(super) const TIMER_PREFIX: &str = "{\"TimerFired\"";
-
-/// How it begins the rows that create an instance or its next execution.
-const START_PREFIXES: [&str; 2] = ["{\"StartOrchestration\"", "{\"ContinueAsNew\""];
+use crate::store::database::group::{self, Group};
+use crate::store::database::items::{Items, LARGE, START_PREFIXES, TIMER_PREFIX};
 
 /// What waits, for people.
 pub(super) async fn depths(
@@ -34,8 +26,11 @@ pub(super) async fn depths(
     now_ms: i64,
 ) -> Result<QueueDepths, Failure> {
     let Orchestrator { queue, timer, pending_timers, .. } =
-        orchestrator(connection, now_ms, Ids::Not, &KnownRunning::default()).await?;
-    let (worker, _) = worker(connection, schema, now_ms).await?;
+        orchestrator(connection, now_ms, Ids::Not, &Items::default(), &KnownRunning::default()).await?;
+    let mut worker = group::empty();
+    for rows in worker_rows(connection, schema, now_ms).await? {
+        rows.group.add_to(&mut worker);
+    }
     Ok(QueueDepths {
         orchestrator_queue: queue.fetchable.unwrap_or(0) + timer.fetchable.unwrap_or(0),
         worker_queue: worker.fetchable.unwrap_or(0),
@@ -46,21 +41,25 @@ pub(super) async fn depths(
 pub(super) async fn census(
     connection: &mut SqliteConnection,
     schema: &Schema,
-    undecodable: &mut Undecodable,
+    items: &mut QueueItems,
     known: &mut KnownRunning,
     now_ms: i64,
 ) -> Result<(QueueCensus, Waiting), Failure> {
-    let Orchestrator { queue: mut orchestrator, mut timer, mut waiting, running, .. } =
-        orchestrator(connection, now_ms, Ids::Too, known).await?;
+    let messages = sqlx::query("SELECT json_group_array(id) FROM orchestrator_queue");
+    let messages = text::numbers(sql::bytes(&messages.fetch_one(&mut *connection).await?, 0)?);
+    items::update(&mut items.orchestrator, connection, "orchestrator_queue", &messages).await?;
+    let Orchestrator { queue: orchestrator, timer, mut waiting, running, .. } =
+        orchestrator(connection, now_ms, Ids::Too, &items.orchestrator, known).await?;
     let Waiting { ready, retrying, timers, delayed, .. } = &waiting;
     known.found([ready, retrying, timers, delayed].into_iter().flatten().map(|id| &**id), &running);
     waiting.executing = executing(connection, now_ms).await?;
-    activities_of_instances(connection, schema, now_ms, &mut waiting).await?;
-    let (mut worker, activities) = worker(connection, schema, now_ms).await?;
-    let bad = undecodable.count(connection).await?;
-    orchestrator.undecodable = bad.orchestrator;
-    worker.undecodable = bad.worker;
-    timer.undecodable = bad.timer;
+    let rows = worker_rows(connection, schema, now_ms).await?;
+    let ids: Vec<i64> = rows.iter().flat_map(|rows| rows.ids.iter().copied()).collect();
+    items::update(&mut items.worker, connection, "worker_queue", &ids).await?;
+    let Worker { queue: worker, activities, waiting: of_activities, retrying } =
+        Worker::of(&rows, &items.worker);
+    waiting.activities = of_activities;
+    waiting.retrying.extend(retrying);
 
     let (enqueued, dequeued) = throughput(connection, &orchestrator, &worker, &timer).await?;
     let detail = QueueDetail {
@@ -79,17 +78,22 @@ pub(super) async fn census(
 
 /// When a row became visible: it waits since the later of its creation and its visibility.
 fn since(created: &str, visible: &str) -> String {
-    format!("MAX(COALESCE({}, 0), COALESCE({}, 0))", millis(created), millis(visible))
+    format!("CAST(MAX(COALESCE({}, 0), COALESCE({}, 0)) AS INTEGER)", millis(created), millis(visible))
 }
 
+/// Large texts are not read for that.
 fn begins_with(column: &str, prefix: &str) -> String {
     // Compared as bytes: LIKE ignores case, and `_` and `%` mean something to it.
-    format!("substr({column}, 1, {}) = '{prefix}'", prefix.len())
+    format!(
+        "CASE WHEN octet_length({column}) <= {LARGE} THEN substr({column}, 1, {}) = '{prefix}' ELSE 0 END",
+        prefix.len()
+    )
 }
 
-fn starts(column: &str) -> String {
-    let [start, next] = START_PREFIXES.map(|prefix| begins_with(column, prefix));
-    format!("({start} OR {next})")
+/// Whether a row starts something. Of large ones that is remembered.
+fn starts(row: &str) -> String {
+    let [start, next] = START_PREFIXES.map(|prefix| begins_with(&format!("{row}.work_item"), prefix));
+    format!("({start} OR {next} OR {row}.id IN (SELECT value FROM json_each(?3)))")
 }
 
 /// The orchestrator table: its rows without and with timers.
@@ -115,6 +119,7 @@ async fn orchestrator(
     connection: &mut SqliteConnection,
     now_ms: i64,
     ids: Ids,
+    items: &Items,
     known: &KnownRunning,
 ) -> Result<Orchestrator, Failure> {
     // As JSON, which keeps every id apart from the next, and costs far less than a row for each.
@@ -129,7 +134,7 @@ async fn orchestrator(
     // Where an instance is known the joins have nothing to look for, and cost nothing.
     let sql = format!(
         "WITH message AS MATERIALIZED ( \
-           SELECT q.instance_id AS id, {timer} AS timer, {state} AS state, \
+           SELECT CAST(q.instance_id AS TEXT) AS id, {timer} AS timer, {state} AS state, \
              {since} AS since, il.locked_until AS lease_end, q.attempt_count AS attempts, \
              NOT {known} AND i.instance_id IS NULL AND NOT {starts} AND q.instance_id NOT IN ( \
                SELECT s.instance_id FROM orchestrator_queue s \
@@ -141,21 +146,20 @@ async fn orchestrator(
                  COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), 0) \
                  OR COALESCE({execution} <> i.current_execution_id, 0) \
                ELSE 0 END ELSE 0 END AS leftover, \
-             i.current_execution_id AS execution, COALESCE(e.status = 'Running', 0) AS looked_up_running \
+             q.id IN (SELECT value FROM json_each(?4)) AS bad, \
+             CAST(i.current_execution_id AS INTEGER) AS execution, COALESCE(e.status = 'Running', 0) AS looked_up_running \
            FROM orchestrator_queue q \
            LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
            LEFT JOIN instances i ON i.instance_id = CASE WHEN NOT {known} THEN q.instance_id END \
            LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) \
-         SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
-                SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), timer, SUM(orphan), SUM(leftover), \
-                CAST({untried} AS BLOB), CAST({tried} AS BLOB), CAST({running} AS BLOB) FROM message \
+         SELECT {columns}, timer, SUM(orphan), SUM(leftover), SUM(bad), {untried}, {tried}, {running} FROM message \
          GROUP BY timer, state",
         timer = begins_with("q.work_item", TIMER_PREFIX),
         state = orchestrator_state(),
-        in_flight = MessageState::InFlight.index(),
         since = since("q.created_at", "q.visible_at"),
-        starts = starts("q.work_item"),
-        batch_starts = starts("s.work_item"),
+        starts = starts("q"),
+        batch_starts = starts("s"),
+        columns = columns(),
         // Not joined: what joins to a JSON has no index for sure.
         known = "q.instance_id IN (SELECT key FROM json_each(?2))",
         execution = "json_extract(q.work_item, '$.TimerFired.execution_id')",
@@ -167,12 +171,16 @@ async fn orchestrator(
         waiting: Waiting::default(),
         running: Vec::new(),
     };
-    for row in sqlx::query(&sql).bind(now_ms).bind(known.json()).fetch_all(&mut *connection).await? {
+    let large_starts: Vec<i64> = items.large_starts().collect();
+    let bad: Vec<i64> = items.bad().collect();
+    let query = sqlx::query(&sql).bind(now_ms).bind(known.json()).bind(items::json(&large_starts));
+    for row in query.bind(items::json(&bad)).fetch_all(&mut *connection).await? {
         let group = group(&row)?;
-        let leftovers = unsigned(row.try_get(8)?);
-        let is_timer: bool = row.try_get(6)?;
-        let (untried, tried) = (text::ids(row.try_get(9)?), text::ids(row.try_get(10)?));
-        orchestrator.running.extend(row.try_get::<Option<Vec<u8>>, _>(11)?);
+        let leftovers = sql::count(&row, 8)?;
+        let is_timer = sql::flag(&row, 6)?;
+        let untried = text::ids(sql::bytes(&row, 10)?).into_iter().flatten();
+        let tried = text::ids(sql::bytes(&row, 11)?).into_iter().flatten();
+        orchestrator.running.extend(sql::bytes(&row, 12)?.map(<[u8]>::to_vec));
         let waiting = &mut orchestrator.waiting;
         match (group.state, is_timer) {
             (MessageState::Delayed, true) => waiting.timers.extend(untried),
@@ -192,108 +200,83 @@ async fn orchestrator(
             &mut orchestrator.queue
         };
         group.add_to(stats);
-        stats.orphans += unsigned(row.try_get(7)?);
+        stats.orphans += sql::count(&row, 7)?;
         stats.leftovers += leftovers;
+        stats.undecodable += sql::count(&row, 9)?;
     }
     Ok(orchestrator)
 }
 
-/// The worker table, in all and by activity and tag.
-async fn worker(
+/// The rows of the worker table by tag, by whether they were tried before, and by state. In one statement, for what is
+/// behind a large item in its row costs a walk over all of its pages.
+async fn worker_rows(
     connection: &mut SqliteConnection,
     schema: &Schema,
     now_ms: i64,
-) -> Result<(QueueStats, Vec<ActivityBacklog>), Failure> {
+) -> Result<Vec<backlog::Rows>, Failure> {
     let sql = format!(
-        "SELECT state, COUNT(*), MIN(since), CAST(MIN(lease_end) AS INTEGER), \
-                SUM(attempts > (state = {in_flight})), CAST(MAX(attempts) AS INTEGER), activity, CAST(tag AS BLOB) \
+        "SELECT {columns}, tag, attempts > 0, json_group_array(id), json_group_array(since), json_group_array(instance) \
          FROM ( \
-           SELECT {state} AS state, {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
-             {activity} AS activity, {tag} AS tag \
+           SELECT q.id, {state} AS state, {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
+             {tag} AS tag, {instance} AS instance \
            FROM worker_queue q) \
-         GROUP BY state, activity, tag",
+         GROUP BY state, tag, attempts > 0",
+        columns = columns(),
         state = worker_state(schema),
-        in_flight = MessageState::InFlight.index(),
         since = since("q.created_at", visible_at(schema)),
-        activity = text::sql_json_prefix("q.work_item", "$.ActivityExecute.name"),
         tag = if schema.worker_tag { text::sql_prefix("q.tag") } else { "NULL".to_owned() },
+        instance = if schema.worker_identity { "CAST(q.instance_id AS TEXT)" } else { "NULL" },
     );
-    let mut worker = group::empty();
-    let mut activities: BTreeMap<(Arc<str>, Arc<str>), ActivityBacklog> = BTreeMap::new();
+    let mut found = Vec::new();
     // Row by row: there may be as many groups as there are messages.
     let mut rows = sqlx::query(&sql).bind(now_ms).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
-        let group = group(&row)?;
-        group.add_to(&mut worker);
-        let activity: Option<Vec<u8>> = row.try_get(6)?;
-        let tag: Option<Vec<u8>> = row.try_get(7)?;
-        let activity = activity.map_or_else(|| "".into(), |name| text::json_name(&name));
-        let tag = tag.map_or_else(|| "".into(), |name| text::name(&name));
-        let backlog =
-            activities.entry((activity, tag)).or_insert_with_key(|(activity, tag)| ActivityBacklog {
-                activity: Arc::clone(activity),
-                tag: Arc::clone(tag),
-                messages: [0; 5],
-                oldest_ready_since_ms: None,
-            });
-        if let Some(cell) = backlog.messages.get_mut(group.state.index()) {
-            *cell += group.count;
-        }
-        backlog.oldest_ready_since_ms = group::earliest(backlog.oldest_ready_since_ms, group.waiting_since());
+        found.push(backlog::Rows {
+            tag: text::name(sql::bytes(&row, 6)?.unwrap_or_default()),
+            tried: sql::flag(&row, 7)?,
+            group: group(&row)?,
+            ids: text::numbers(sql::bytes(&row, 8)?),
+            since_ms: text::numbers(sql::bytes(&row, 9)?),
+            instances: text::ids(sql::bytes(&row, 10)?),
+        });
     }
-    Ok((worker, activities.into_values().collect()))
+    Ok(found)
+}
+
+/// The columns that [`group`] reads, of rows with a `state`, `since`, `lease_end` and `attempts`.
+fn columns() -> String {
+    format!(
+        "state, COUNT(*), MIN(since), MIN(CAST(lease_end AS INTEGER)), SUM(attempts > (state = {in_flight})), \
+         MAX(CAST(attempts AS INTEGER))",
+        in_flight = MessageState::InFlight.index(),
+    )
 }
 
 /// One row of either statement: the rows of one state.
 fn group(row: &SqliteRow) -> Result<Group, sqlx::Error> {
     Ok(Group {
-        state: group::state_at(row.try_get(0)?),
-        count: unsigned(row.try_get(1)?),
-        since_ms: row.try_get(2)?,
-        lease_end_ms: row.try_get(3)?,
-        retrying: unsigned(row.try_get(4)?),
-        max_attempts: unsigned(row.try_get(5)?),
+        state: group::state_at(sql::number(row, 0)?.unwrap_or(0)),
+        count: sql::count(row, 1)?,
+        since_ms: sql::number(row, 2)?,
+        lease_end_ms: sql::number(row, 3)?,
+        retrying: sql::count(row, 4)?,
+        max_attempts: sql::count(row, 5)?,
     })
 }
 
 /// The instances of which a runtime takes a turn.
 async fn executing(connection: &mut SqliteConnection, now_ms: i64) -> Result<Vec<Box<str>>, Failure> {
-    let ids = sqlx::query_scalar(
-        "SELECT CAST(json_group_array(instance_id) AS BLOB) FROM instance_locks WHERE locked_until > ?1",
+    let row = sqlx::query(
+        "SELECT json_group_array(CAST(instance_id AS TEXT)) FROM instance_locks WHERE locked_until > ?1",
     )
     .bind(now_ms)
     .fetch_one(&mut *connection)
     .await?;
-    Ok(text::ids(ids))
-}
-
-/// The instances that have activities in the queue.
-async fn activities_of_instances(
-    connection: &mut SqliteConnection,
-    schema: &Schema,
-    now_ms: i64,
-    waiting: &mut Waiting,
-) -> Result<(), Failure> {
-    let inside =
-        "CASE WHEN json_valid(q.work_item) THEN json_extract(q.work_item, '$.ActivityExecute.instance') END";
-    let id =
-        if schema.worker_identity { format!("COALESCE(q.instance_id, {inside})") } else { inside.to_owned() };
-    let visible = visible_at(schema);
-    let sql = format!(
-        "SELECT CAST(json_group_array(id) FILTER (WHERE NOT retrying) AS BLOB), \
-                CAST(json_group_array(id) FILTER (WHERE retrying) AS BLOB) \
-         FROM (SELECT {id} AS id, {visible} > ?1 AND q.attempt_count > 0 \
-                 AND (q.lock_token IS NULL OR q.locked_until <= ?1) AS retrying FROM worker_queue q) \
-         WHERE id IS NOT NULL"
-    );
-    let row = sqlx::query(&sql).bind(now_ms).fetch_one(&mut *connection).await?;
-    waiting.activities = text::ids(row.try_get(0)?);
-    waiting.retrying.extend(text::ids(row.try_get(1)?));
-    Ok(())
+    Ok(text::ids(sql::bytes(&row, 0)?).into_iter().flatten().collect())
 }
 
 async fn ready_instances(connection: &mut SqliteConnection, now_ms: i64) -> Result<u64, Failure> {
-    let count: i64 = sqlx::query_scalar(
+    let row = sqlx::query(
         "SELECT COUNT(DISTINCT q.instance_id) FROM orchestrator_queue q \
          LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
          WHERE q.visible_at <= ?1 AND (il.instance_id IS NULL OR il.locked_until <= ?1)",
@@ -301,7 +284,7 @@ async fn ready_instances(connection: &mut SqliteConnection, now_ms: i64) -> Resu
     .bind(now_ms)
     .fetch_one(&mut *connection)
     .await?;
-    Ok(unsigned(count))
+    Ok(sql::count(&row, 0)?)
 }
 
 async fn leases(
@@ -315,7 +298,7 @@ async fn leases(
     .bind(now_ms)
     .fetch_one(&mut *connection)
     .await?;
-    Ok(Leases { active: unsigned(row.try_get(0)?), expired: unsigned(row.try_get(1)?) })
+    Ok(Leases { active: sql::count(&row, 0)?, expired: sql::count(&row, 1)? })
 }
 
 /// Rows ever inserted, from the tables' own sequences, and ever removed. Exact: a rolled back insert takes its
@@ -333,12 +316,11 @@ async fn throughput(
         (Queue::Orchestrator, "orchestrator_queue", rows(orchestrator) + rows(timer)),
         (Queue::Worker, "worker_queue", rows(worker)),
     ] {
-        let sequence: i64 =
-            sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = ?")
-                .bind(table)
-                .fetch_one(&mut *connection)
-                .await?;
-        let inserted = unsigned(sequence);
+        let row = sqlx::query("SELECT MAX(CAST(seq AS INTEGER)) FROM sqlite_sequence WHERE name = ?")
+            .bind(table)
+            .fetch_one(&mut *connection)
+            .await?;
+        let inserted = sql::count(&row, 0)?;
         if let (Some(enqueued), Some(dequeued)) =
             (enqueued.get_mut(queue.index()), dequeued.get_mut(queue.index()))
         {

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::tail;
+use super::{sql, tail};
 use crate::source::Batch;
 use crate::store::database::failure::Failure;
 
@@ -35,13 +35,13 @@ impl KnownRunning {
         if self.0.is_empty() {
             return Ok(());
         }
-        let told: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT CAST(json_group_array(instance_id) AS BLOB) FROM history NOT INDEXED WHERE rowid > ?",
+        let row = sqlx::query(
+            "SELECT json_group_array(CAST(instance_id AS TEXT)) FROM history NOT INDEXED WHERE rowid > ?",
         )
         .bind(since)
         .fetch_one(connection)
         .await?;
-        match told.as_deref().map(serde_json::from_slice::<Vec<Box<str>>>) {
+        match sql::bytes(&row, 0)?.map(serde_json::from_slice::<Vec<Box<str>>>) {
             Some(Ok(told)) => told.iter().for_each(|id| {
                 self.0.remove(id);
             }),

@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
+use super::sql;
 use crate::labels::FailureReason;
 use crate::store::database::failure::Failure;
 
@@ -43,6 +43,9 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("instance_locks", &["instance_id", "lock_token", "locked_until", "locked_at"]),
 ];
 
+/// Those that not every version has.
+const OPTIONAL: [&str; 2] = ["sessions", "_sqlx_migrations"];
+
 impl Schema {
     /// The schema of the open snapshot; `known` is reused while nothing changed.
     pub(super) async fn probe(
@@ -50,9 +53,9 @@ impl Schema {
         known: Option<Self>,
     ) -> Result<Self, Failure> {
         // Reading the schema itself is what takes the snapshot; the pragma alone would not.
-        let _: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
-        let cookie: i64 = sqlx::query_scalar("PRAGMA schema_version").fetch_one(&mut *connection).await?;
+        sqlx::query("SELECT COUNT(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
+        let cookie = sqlx::query("PRAGMA schema_version").fetch_one(&mut *connection).await?;
+        let cookie = sql::number(&cookie, 0)?.unwrap_or(0);
         match known {
             Some(schema) if schema.cookie == cookie => Ok(schema),
             _ => Self::read(connection, cookie).await,
@@ -60,14 +63,19 @@ impl Schema {
     }
 
     async fn read(connection: &mut SqliteConnection, cookie: i64) -> Result<Self, Failure> {
+        // Only ours: a table of the application's own may need what SQLite does not have here.
+        let ours: Vec<&str> = REQUIRED.iter().map(|(table, _)| *table).chain(OPTIONAL).collect();
         let rows = sqlx::query(
-            "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+            "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c \
+             WHERE t.type = 'table' AND t.name IN (SELECT value FROM json_each(?))",
         )
+        .bind(serde_json::to_string(&ours).unwrap_or_default())
         .fetch_all(&mut *connection)
         .await?;
         let mut columns = HashSet::new();
         for row in rows {
-            columns.insert((row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?));
+            columns
+                .insert((sql::text(&row, 0)?.unwrap_or_default(), sql::text(&row, 1)?.unwrap_or_default()));
         }
         let has = |table: &str, column: &str| columns.contains(&(table.to_owned(), column.to_owned()));
 
@@ -91,22 +99,19 @@ impl Schema {
             ));
         }
         let migration = if has("_sqlx_migrations", "version") {
-            sqlx::query_scalar::<_, Option<i64>>("SELECT MAX(version) FROM _sqlx_migrations")
-                .fetch_one(&mut *connection)
-                .await?
-                .map_or_else(String::new, |version| version.to_string())
+            let newest = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations");
+            sql::text(&newest.fetch_one(&mut *connection).await?, 0)?.unwrap_or_default()
         } else {
             String::new()
         };
         // Only the first: a newer framework adds to them.
         let identity = if has("_sqlx_migrations", "installed_on") && has("_sqlx_migrations", "execution_time")
         {
-            sqlx::query_scalar::<_, Option<String>>(
-                "SELECT printf('%s %d', installed_on, execution_time) FROM _sqlx_migrations ORDER BY version LIMIT 1",
-            )
-            .fetch_optional(&mut *connection)
-            .await?
-            .flatten()
+            let first = "SELECT printf('%s %d', installed_on, execution_time) FROM _sqlx_migrations ORDER BY version LIMIT 1";
+            match sqlx::query(first).fetch_optional(&mut *connection).await? {
+                Some(row) => sql::text(&row, 0)?,
+                None => None,
+            }
         } else {
             None
         };

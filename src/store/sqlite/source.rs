@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::sqlite::SqliteConnection;
 
+use super::items::QueueItems;
 use super::reader::{Place, Reader, Snapshot};
 use super::running::KnownRunning;
-use super::undecodable::Undecodable;
 use super::{instances, queues, tail};
 use crate::source::{
     Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, Take,
@@ -29,7 +29,7 @@ pub(crate) struct SqliteSource {
 #[derive(Default)]
 struct Known {
     generation: u64,
-    undecodable: Undecodable,
+    items: QueueItems,
     running: KnownRunning,
     /// When the instances may be counted next, which takes longer the more there are.
     total_at: Option<Instant>,
@@ -80,8 +80,7 @@ impl Known {
         let (schema, files) = (snapshot.schema.clone(), snapshot.files.clone());
         let connection = snapshot.connection();
         let (queues, waiting) =
-            queues::census(connection, &schema, &mut self.undecodable, &mut self.running, moment.now_ms)
-                .await?;
+            queues::census(connection, &schema, &mut self.items, &mut self.running, moment.now_ms).await?;
         let instances = if recount { Some(instances::census(connection).await?) } else { None };
         let total_instances = if recount { None } else { self.total(connection).await? };
         Ok(Census {

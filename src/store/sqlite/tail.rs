@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::sql;
 use crate::labels::FailureReason;
 use crate::source::{Batch, Chunk, ExecutionKey, Position, SEPARATOR, Start, Take, pieces};
 use crate::store::database::failure::Failure;
@@ -130,7 +131,7 @@ pub(super) async fn recall(
 ) -> Result<(), Failure> {
     let until = Cursor::of(position)?.rowid;
     let sql = format!(
-        "SELECT CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN CAST(event_data AS BLOB) END \
+        "SELECT CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN CAST(event_data AS TEXT) END \
          FROM history WHERE instance_id = ?1 AND execution_id = ?2 AND rowid <= ?3 ORDER BY event_id"
     );
     for ExecutionKey { instance_id, execution_id } in executions {
@@ -179,7 +180,7 @@ async fn remember(connection: &mut SqliteConnection, cursor: &mut Cursor) -> Res
     let mut rows = sqlx::query(&sql).bind(cursor.rowid).bind(from).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         if new.is_empty() {
-            cursor.written_at = row.try_get::<Option<String>, _>(2)?.unwrap_or_default();
+            cursor.written_at = sql::text(&row, 2)?.unwrap_or_default();
         }
         new.push((row.try_get(0)?, fingerprint(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default())));
     }
@@ -192,7 +193,7 @@ async fn remember(connection: &mut SqliteConnection, cursor: &mut Cursor) -> Res
 fn beginning() -> String {
     format!(
         "CAST(instance_id || ' ' || execution_id || ' ' || event_id || ' ' || octet_length(event_data) || \
-         CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN substr(event_data, 1, {}) ELSE '' END AS BLOB)",
+         CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN substr(event_data, 1, {}) ELSE '' END AS TEXT)",
         fingerprint::LENGTH
     )
 }
@@ -310,7 +311,7 @@ struct Page {
 
 async fn page(connection: &mut SqliteConnection, after: i64, unread_from: i64) -> Result<Page, Failure> {
     let sql = format!(
-        "SELECT COUNT(*), SUM(rowid > ?2), MAX(rowid), COUNT(text), CAST(group_concat(text, char({SEPARATOR})) AS BLOB) \
+        "SELECT COUNT(*), SUM(rowid > ?2), MAX(rowid), COUNT(text), CAST(group_concat(text, char({SEPARATOR})) AS TEXT) \
          FROM (SELECT rowid, CASE WHEN octet_length(event_data) <= {LONG} THEN event_data END AS text \
                FROM history WHERE rowid > ?1 ORDER BY rowid LIMIT {ROWS})"
     );
@@ -336,7 +337,7 @@ async fn one_by_one(
     chunks: &mut Vec<Chunk>,
 ) -> Result<usize, Failure> {
     let sql = format!(
-        "SELECT rowid, CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN CAST(event_data AS BLOB) END \
+        "SELECT rowid, CASE WHEN octet_length(event_data) <= {TOO_LONG} THEN CAST(event_data AS TEXT) END \
          FROM history WHERE rowid > ?1 AND rowid <= ?2 ORDER BY rowid"
     );
     let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());

@@ -176,6 +176,13 @@ impl Sidecar {
         (kib("VmHWM:") - kib("RssFile:")) * 1024
     }
 
+    /// Bytes that it has read so far, from wherever.
+    pub fn bytes_read(&self) -> u64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).expect("what it read");
+        let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("a line");
+        line.parse().expect("a number")
+    }
+
     /// SIGTERM, as a service manager does; how it ended.
     pub fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().to_string();

@@ -1,11 +1,10 @@
 //! The executions of one instance.
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::super::reader::Snapshot;
-use super::super::sql::{millis, text, time};
+use super::super::sql::{bytes, count, millis, number, text, time};
 use crate::history::Event;
 use crate::labels::{ExecutionStatus, FailureKind};
 use crate::management::{ExecutionInfo, ManagementError, Page, PageRequest};
@@ -20,7 +19,7 @@ const LARGEST_FIRST_EVENT: usize = 64 << 10;
 /// A query for executions of the instance `?1`; conditions follow.
 fn select() -> String {
     format!(
-        "SELECT e.execution_id, CAST(e.status AS BLOB), CAST(e.output AS BLOB), \
+        "SELECT e.execution_id, e.status, e.output, \
            COALESCE((SELECT CASE WHEN octet_length(f.event_data) <= {LARGEST_FIRST_EVENT} AND json_valid(f.event_data) \
                        THEN CAST(json_extract(f.event_data, '$.timestamp_ms') AS INTEGER) END \
                      FROM history f WHERE f.instance_id = e.instance_id AND f.execution_id = e.execution_id \
@@ -28,7 +27,7 @@ fn select() -> String {
            {completed}, \
            (SELECT COUNT(*) FROM history c WHERE c.instance_id = e.instance_id AND c.execution_id = e.execution_id), \
            CASE WHEN e.status = 'Failed' THEN \
-             (SELECT CAST(l.event_data AS BLOB) FROM history l WHERE l.instance_id = e.instance_id \
+             (SELECT l.event_data FROM history l WHERE l.instance_id = e.instance_id \
                 AND l.execution_id = e.execution_id AND l.event_type = 'OrchestrationFailed' \
               ORDER BY l.event_id DESC LIMIT 1) END \
          FROM executions e WHERE e.instance_id = ?",
@@ -38,17 +37,17 @@ fn select() -> String {
 }
 
 fn read(row: &SqliteRow) -> Result<(i64, ExecutionInfo), sqlx::Error> {
-    let id: i64 = row.try_get(0)?;
+    let id = number(row, 0)?.unwrap_or(0);
     let status = ExecutionStatus::from_framework(text(row, 1)?.as_deref());
     let output = text(row, 2)?;
-    let failed: Option<Vec<u8>> = row.try_get(6)?;
+    let failed = bytes(row, 6)?;
     let info = ExecutionInfo {
         output_bytes: output.as_ref().map(|output| output.len() as u64),
         output,
-        failure_kind: (status == ExecutionStatus::Failed).then(|| failure_kind(failed.as_deref())),
+        failure_kind: (status == ExecutionStatus::Failed).then(|| failure_kind(failed)),
         started_at: time(row, 3)?,
         completed_at: time(row, 4)?,
-        event_count: u64::try_from(row.try_get::<i64, _>(5)?).unwrap_or(0),
+        event_count: count(row, 5)?,
         ..ExecutionInfo::new(u64::try_from(id).unwrap_or(0), status)
     };
     Ok((id, info))
@@ -61,7 +60,7 @@ fn failure_kind(event: Option<&[u8]>) -> FailureKind {
 
 /// Executions without an instance, which the framework leaves behind in rare cases, are nobody's.
 pub(super) async fn instance_exists(snapshot: &mut Snapshot, instance: &str) -> Answer<()> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM instances WHERE instance_id = ?")
+    let found = sqlx::query("SELECT 1 FROM instances WHERE instance_id = ?")
         .bind(instance)
         .fetch_optional(snapshot.connection())
         .await?;

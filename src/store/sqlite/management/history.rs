@@ -1,11 +1,10 @@
 //! The history of one execution.
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::super::reader::Snapshot;
-use super::super::sql::{millis, text, time};
+use super::super::sql::{bytes, millis, number, text, time};
 use super::executions::instance_exists;
 use crate::history::Event;
 use crate::management::{ManagementError, Page, PageRequest};
@@ -17,7 +16,7 @@ use crate::store::database::reading::Answer;
 /// Events of the instance `?1` and its execution `?2`; conditions follow.
 pub(super) fn select() -> String {
     format!(
-        "SELECT CAST(event_id AS INTEGER), CAST(event_type AS BLOB), CAST(event_data AS BLOB), {created} FROM history \
+        "SELECT CAST(event_id AS INTEGER), event_type, event_data, {created} FROM history \
          WHERE instance_id = ? AND execution_id = ?",
         created = millis("created_at"),
     )
@@ -29,11 +28,10 @@ pub(super) fn read(
     instance: &str,
     execution: i64,
 ) -> Result<(i64, Event, usize), sqlx::Error> {
-    let id: i64 = row.try_get(0)?;
-    let json: Option<Vec<u8>> = row.try_get(2)?;
-    let json = json.unwrap_or_default();
+    let id = number(row, 0)?.unwrap_or(0);
+    let json = bytes(row, 2)?.unwrap_or_default();
     let (event_type, committed_at) = (text(row, 1)?, time(row, 3)?);
-    let event = events::event(&json, Columns { instance, execution, id, event_type, committed_at });
+    let event = events::event(json, Columns { instance, execution, id, event_type, committed_at });
     Ok((id, event, json.len()))
 }
 
@@ -63,12 +61,11 @@ pub(super) async fn page(
     }
     drop(rows);
     if items.is_empty() && after.is_none() {
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM executions WHERE instance_id = ? AND execution_id = ?")
-                .bind(instance)
-                .bind(execution)
-                .fetch_optional(snapshot.connection())
-                .await?;
+        let found = sqlx::query("SELECT 1 FROM executions WHERE instance_id = ? AND execution_id = ?")
+            .bind(instance)
+            .bind(execution)
+            .fetch_optional(snapshot.connection())
+            .await?;
         found.ok_or_else(|| ManagementError::no_execution(instance, execution_id))?;
     }
     Ok(Page::whole(items))

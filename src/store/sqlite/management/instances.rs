@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures_util::TryStreamExt;
+use sqlx::Arguments;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Row};
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
-use super::super::sql::{millis, text, time};
+use super::super::sql::{self, millis, number, text, time};
 use crate::labels::InstanceStatus;
 use crate::management::{
     InstanceCounts, InstanceFilter, InstanceGroup, InstanceInfo, ManagementError, Page, PageRequest,
@@ -31,15 +31,15 @@ pub(super) const FROM: &str = "FROM instances i \
 /// The columns that [`read`] reads.
 pub(super) fn columns(schema: &Schema) -> String {
     format!(
-        "i.rowid, CAST(i.instance_id AS BLOB), CAST(i.orchestration_name AS BLOB), CAST(i.orchestration_version AS BLOB), \
-         CAST(i.current_execution_id AS INTEGER), CAST(e.status AS BLOB), {created}, \
+        "i.rowid, i.instance_id, i.orchestration_name, i.orchestration_version, \
+         CAST(i.current_execution_id AS INTEGER), e.status, {created}, \
          (SELECT {event} FROM history h WHERE h.instance_id = i.instance_id AND h.execution_id = i.current_execution_id \
           ORDER BY h.event_id DESC LIMIT 1), \
          {parent}, {status}",
         created = millis("i.created_at"),
         event = millis("h.created_at"),
-        parent = if schema.parents { "CAST(i.parent_instance_id AS BLOB)" } else { "NULL" },
-        status = if schema.custom_status { "CAST(i.custom_status AS BLOB)" } else { "NULL" },
+        parent = if schema.parents { "i.parent_instance_id" } else { "NULL" },
+        status = if schema.custom_status { "i.custom_status" } else { "NULL" },
     )
 }
 
@@ -50,14 +50,14 @@ pub(super) fn read(row: &SqliteRow) -> Result<(i64, InstanceInfo), sqlx::Error> 
         instance_id: text(row, 1)?.unwrap_or_default(),
         orchestration_name: text(row, 2)?.unwrap_or_default(),
         orchestration_version: text(row, 3)?.unwrap_or_default(),
-        current_execution_id: u64::try_from(row.try_get::<i64, _>(4)?).unwrap_or(0),
+        current_execution_id: sql::count(row, 4)?,
         status: InstanceStatus::from_framework(status.as_deref()),
         created_at: time(row, 6)?,
         updated_at: time(row, 7)?,
         parent_instance_id: text(row, 8)?,
         custom_status: text(row, 9)?,
     };
-    Ok((row.try_get(0)?, info))
+    Ok((number(row, 0)?.unwrap_or(0), info))
 }
 
 /// A filter as SQL.
@@ -214,7 +214,7 @@ pub(super) async fn count(
 ) -> Answer<InstanceCounts> {
     let conditions = Conditions::new(filter, &snapshot.schema)?;
     let sql = format!(
-        "SELECT CAST(i.orchestration_name AS BLOB), CAST(i.orchestration_version AS BLOB), CAST(e.status AS BLOB), COUNT(*) \
+        "SELECT i.orchestration_name, i.orchestration_version, e.status, COUNT(*) \
          {FROM} WHERE i.rowid <= ? AND i.rowid >= ? {} GROUP BY i.orchestration_name, i.orchestration_version, e.status",
         conditions.sql
     );
@@ -232,8 +232,7 @@ pub(super) async fn count(
         while let Some(row) = rows.try_next().await? {
             let status = InstanceStatus::from_framework(text(&row, 2)?.as_deref());
             let group = (text(&row, 0)?.unwrap_or_default(), text(&row, 1)?.unwrap_or_default(), status);
-            let count: i64 = row.try_get(3)?;
-            *groups.entry(group).or_default() += u64::try_from(count).unwrap_or(0);
+            *groups.entry(group).or_default() += sql::count(&row, 3)?;
         }
     }
     let group = |((orchestration_name, orchestration_version, status), count)| InstanceGroup {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use futures_util::TryStreamExt;
 
 use super::super::reader::Snapshot;
+use super::super::sql;
 use super::instances::{FROM, columns, read};
 use super::{executions, history, waits};
 use crate::history::Event;
@@ -49,14 +50,14 @@ impl Look for Snapshot {
 
     async fn stored_bytes(&mut self, instance: &str) -> Answer<u64> {
         // The sizes are in the heads of the rows: none of the payload is read for them.
-        let bytes: i64 = sqlx::query_scalar(
+        let row = sqlx::query(
             "SELECT (SELECT COALESCE(SUM(octet_length(event_data)), 0) FROM history WHERE instance_id = ?1) \
                   + (SELECT COALESCE(SUM(octet_length(output)), 0) FROM executions WHERE instance_id = ?1)",
         )
         .bind(instance)
         .fetch_one(self.connection())
         .await?;
-        Ok(u64::try_from(bytes).unwrap_or(0))
+        Ok(sql::count(&row, 0)?)
     }
 
     async fn now_ms(&mut self) -> Answer<i64> {

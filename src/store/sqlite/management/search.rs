@@ -4,10 +4,10 @@
 use std::time::Instant;
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
+use super::super::sql;
 use super::history;
 use super::instances::{self, FROM, Windows, columns};
 use crate::management::{InstanceInfo, ManagementError, SearchField, SearchHit, SearchQuery, SearchResults};
@@ -58,7 +58,7 @@ pub(super) async fn search(
             .fetch_all(snapshot.connection())
             .await?;
         for row in rows {
-            let rowid: i64 = row.try_get(0)?;
+            let rowid = sql::number(&row, 0)?.unwrap_or(0);
             if room.is_full() {
                 let next = Some(List::Search.key(rowid.saturating_add(1)));
                 return Ok(SearchResults { items, next, partial: false });
@@ -67,7 +67,7 @@ pub(super) async fn search(
             let (_, instance) = instances::read(&found)?;
             let mut matched = Vec::new();
             for (column, field) in FIELDS.into_iter().enumerate() {
-                let here: bool = row.try_get(column + 1)?;
+                let here = sql::flag(&row, column + 1)?;
                 if here
                     && (field != SearchField::History || is_in_history(snapshot, &needle, &instance).await?)
                 {

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
-
 use super::super::queues;
 use super::super::reader::Snapshot;
-use super::super::sql::text;
+use super::super::sql;
 use super::instances::FROM;
 use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{QueueDepths, SystemMetrics};
@@ -16,11 +14,11 @@ use crate::store::database::reading::Answer;
 
 pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<SystemMetrics> {
     let mut metrics = SystemMetrics::default();
-    let sql = format!("SELECT CAST(e.status AS BLOB), COUNT(*) {FROM} GROUP BY e.status");
-    for row in sqlx::query(&sql).fetch_all(snapshot.connection()).await? {
-        let count = u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0);
+    let by_status = format!("SELECT e.status, COUNT(*) {FROM} GROUP BY e.status");
+    for row in sqlx::query(&by_status).fetch_all(snapshot.connection()).await? {
+        let count = sql::count(&row, 1)?;
         metrics.total_instances += count;
-        match InstanceStatus::from_framework(text(&row, 0)?.as_deref()) {
+        match InstanceStatus::from_framework(sql::text(&row, 0)?.as_deref()) {
             InstanceStatus::Running => metrics.running_instances += count,
             InstanceStatus::Completed => metrics.completed_instances += count,
             InstanceStatus::Failed => metrics.failed_instances += count,
@@ -44,9 +42,8 @@ pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<S
     Ok(metrics)
 }
 
-async fn count(snapshot: &mut Snapshot, sql: &str) -> Result<u64, Failure> {
-    let count: i64 = sqlx::query_scalar(sql).fetch_one(snapshot.connection()).await?;
-    Ok(u64::try_from(count).unwrap_or(0))
+async fn count(snapshot: &mut Snapshot, statement: &str) -> Result<u64, Failure> {
+    Ok(sql::count(&sqlx::query(statement).fetch_one(snapshot.connection()).await?, 0)?)
 }
 
 pub(super) async fn depths(snapshot: &mut Snapshot) -> Answer<QueueDepths> {

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::super::reader::Snapshot;
-use super::super::sql::{millis, orchestrator_state, text, time, worker_state};
+use super::super::sql::{bytes, count, flag, millis, number, orchestrator_state, text, time, worker_state};
 use crate::labels::Queue;
 use crate::management::QueueEntry;
-use crate::store::database::group::{state_at, unsigned};
+use crate::store::database::group::state_at;
 use crate::store::database::look::{Item, Past, Row, Standing, Take};
 use crate::store::database::needle::inside_json;
 use crate::store::database::reading::Answer;
@@ -22,7 +21,7 @@ pub(super) async fn standings(
     let mut standings = HashMap::with_capacity(instances.len());
     for instance in instances {
         let row = sqlx::query(
-            "SELECT CAST(i.current_execution_id AS INTEGER), CAST(e.status AS BLOB), CAST(il.locked_until AS INTEGER) \
+            "SELECT CAST(i.current_execution_id AS INTEGER), e.status, CAST(il.locked_until AS INTEGER) \
              FROM (SELECT ?1 AS id) asked \
              LEFT JOIN instances i ON i.instance_id = asked.id \
              LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
@@ -31,10 +30,10 @@ pub(super) async fn standings(
         .bind(instance)
         .fetch_one(snapshot.connection())
         .await?;
-        let current: Option<i64> = row.try_get(0)?;
+        let current = number(&row, 0)?;
         let status = text(&row, 1)?;
         let execution = current.map(|current| (current, status));
-        standings.insert(instance.clone(), Standing { execution, lock_end_ms: row.try_get(2)? });
+        standings.insert(instance.clone(), Standing { execution, lock_end_ms: number(&row, 2)? });
     }
     Ok(standings)
 }
@@ -46,13 +45,13 @@ pub(super) async fn past(
     past: &mut Past,
 ) -> Answer<()> {
     let mut rows = sqlx::query(
-        "SELECT CAST(event_data AS BLOB) FROM history WHERE instance_id = ? AND execution_id = ? ORDER BY event_id",
+        "SELECT event_data FROM history WHERE instance_id = ? AND execution_id = ? ORDER BY event_id",
     )
     .bind(instance)
     .bind(execution)
     .fetch(snapshot.connection());
     while let Some(row) = rows.try_next().await? {
-        past.take(row.try_get::<Option<&[u8]>, _>(0)?.unwrap_or_default());
+        past.take(bytes(&row, 0)?.unwrap_or_default());
     }
     Ok(())
 }
@@ -61,18 +60,18 @@ pub(super) async fn past(
 fn columns(state: &str, visible: &str, lease: &str) -> String {
     format!(
         "{state}, CAST(COALESCE(q.attempt_count, 0) AS INTEGER), {created}, {visible}, CAST({lease} AS INTEGER), \
-         CAST(q.work_item AS BLOB)",
+         q.work_item",
         created = millis("q.created_at"),
         visible = millis(visible),
     )
 }
 
 fn entry(row: &SqliteRow, queue: Queue) -> Result<QueueEntry, sqlx::Error> {
-    let state = state_at(row.try_get(0)?);
+    let state = state_at(number(row, 0)?.unwrap_or(0));
     Ok(QueueEntry {
         queue,
         state,
-        attempts: unsigned(row.try_get(1)?),
+        attempts: count(row, 1)?,
         queued_at: time(row, 2)?,
         visible_at: time(row, 3)?,
         leased_until: time(row, 4)?.filter(|_| state.is_leased()),
@@ -80,7 +79,7 @@ fn entry(row: &SqliteRow, queue: Queue) -> Result<QueueEntry, sqlx::Error> {
 }
 
 fn item(row: &SqliteRow) -> Result<Item, sqlx::Error> {
-    Ok(Item::read(row.try_get::<Option<&[u8]>, _>(5)?.unwrap_or_default()))
+    Ok(Item::read(bytes(row, 5)?.unwrap_or_default()))
 }
 
 pub(super) async fn messages(
@@ -113,7 +112,7 @@ pub(super) async fn activities(
     take: &mut Take<'_>,
 ) -> Answer<()> {
     // Before 0.1.8, and in rows by hand, only the work item tells whose it is: those that mention it are candidates.
-    let mentions = "instr(CAST(q.work_item AS BLOB), ?3) > 0";
+    let mentions = "instr(q.work_item, ?3) > 0";
     let identity = snapshot.schema.worker_identity;
     let (told, ours) = match identity {
         true => (
@@ -126,16 +125,16 @@ pub(super) async fn activities(
     let sql = format!(
         "SELECT {columns}, {told}, {tag} FROM worker_queue q WHERE {ours} ORDER BY q.id",
         columns = columns(&worker_state(&snapshot.schema), visible, "q.locked_until"),
-        tag = if snapshot.schema.worker_tag { "CAST(q.tag AS BLOB)" } else { "NULL" },
+        tag = if snapshot.schema.worker_tag { "q.tag" } else { "NULL" },
     );
     let mut rows = sqlx::query(&sql)
         .bind(now_ms)
         .bind(instance)
-        .bind(inside_json(instance).into_bytes())
+        .bind(inside_json(instance))
         .fetch(snapshot.connection());
     while let Some(row) = rows.try_next().await? {
         let item = item(&row)?;
-        if row.try_get::<bool, _>(6)? || item.instance.as_deref() == Some(instance) {
+        if flag(&row, 6)? || item.instance.as_deref() == Some(instance) {
             let entry = entry(&row, Queue::Worker)?;
             take(Row { instance: instance.to_owned(), entry, item, tag: text(&row, 7)? });
         }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::labels::name::shorten;
+use crate::store::database::items::TIMER_PREFIX;
 
 /// What a work item says, payloads aside. Those of other versions say as much as they do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,9 +42,7 @@ struct Fields<'a> {
     orchestration: Option<&'a RawValue>,
 }
 
-/// How the framework begins the JSON of a timer row, written by a worker or by a database.
 const TIMER: &str = "TimerFired";
-const TIMER_PREFIX: &[u8] = b"{\"TimerFired\"";
 
 impl Item {
     pub(in crate::store) fn read(json: &[u8]) -> Self {
@@ -51,7 +50,7 @@ impl Item {
         let only = items.ok().filter(|items| items.len() == 1).and_then(|mut items| items.pop_first());
         let Some((kind, fields)) = only else {
             // The census tells timers by how they begin, too.
-            let kind = if json.starts_with(TIMER_PREFIX) { TIMER } else { "undecodable" };
+            let kind = if json.starts_with(TIMER_PREFIX.as_bytes()) { TIMER } else { "undecodable" };
             return Self { kind: kind.to_owned(), ..Self::default() };
         };
         // The end of a child names its parent; its start is about the child itself.
