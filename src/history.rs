@@ -14,10 +14,8 @@ mod waiting;
 
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 pub(crate) use brief::Brief;
-#[cfg(feature = "exporter")]
-pub(crate) use open::Effect;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
-pub(crate) use open::{Open, Opens, Wait};
+pub(crate) use open::{Effect, Open, Opens, Wait};
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 pub(crate) use waiting::Facts;
 

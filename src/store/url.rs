@@ -50,10 +50,6 @@ const EXAMPLE: &str = "orders=sqlite:/var/lib/orders/store.db";
 /// What can be written in front of the first colon.
 const SCHEMES: &str = "sqlite: and postgres:";
 
-/// How to write what would end a part of a URL.
-pub(crate) const ENCODED: &str = "within user, password, database or value, '/' is written as %2F, '?' as %3F, '#' as %23, '@' as %40, ':' as %3A, '&' as \
-                                  %26, '%' as %25 and a space as %20";
-
 impl StoreSpec {
     /// Reads `NAME=URL`, or a bare `URL`, which is named `default`.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {

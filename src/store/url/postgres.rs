@@ -6,9 +6,13 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{ENCODED, UrlError};
+use super::UrlError;
 
 const EXAMPLE: &str = "orders=postgres://monitor@db.example:5432/app?schema=orders";
+
+/// How to write what would end a part of a URL.
+const ENCODED: &str = "within user, password, database or value, '/' is written as %2F, '?' as %3F, '#' as %23, '@' as %40, ':' as %3A, '&' as \
+                                  %26, '%' as %25 and a space as %20";
 
 /// The schema the framework uses when it is told none.
 const DEFAULT_SCHEMA: &str = "public";
