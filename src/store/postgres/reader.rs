@@ -121,8 +121,7 @@ impl Reader {
         let server = Server::ask(transaction).await?;
         let fresh = self.sessions.add(server.session.clone(), transaction.connected_for());
         transaction.then(begin(Purpose::Read, deadline)).await?;
-        // The first statement takes the snapshot; the clock is read after that, so that nothing in the snapshot is from
-        // the future.
+        // The snapshot is taken by then; the clock is read after that, so that nothing in the snapshot is from the future.
         let schema = Schema::probe(transaction, self.connection.url().schema()).await?;
         let clock_ms: i64 = sqlx::query_scalar(&format!("SELECT {}", millis("clock_timestamp()")))
             .fetch_one(&mut *transaction)

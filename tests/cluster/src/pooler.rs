@@ -33,8 +33,8 @@ pub enum Pooling {
     Statement,
 }
 
-/// A PgBouncer of our own, on 127.0.0.1, with no setting but where it listens, who may come, and its pool. It ends with
-/// this value.
+/// A PgBouncer of our own, on 127.0.0.1, with no setting but where it listens, who may come, its pool, and that it tries again
+/// soon where a server refuses. It ends with this value.
 #[derive(Debug)]
 pub struct Pooler {
     process: Child,
@@ -62,7 +62,8 @@ impl Server {
                 "[databases]\n* = host={host} port={server}\n\
                  [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
                  auth_type = scram-sha-256\nauth_file = users\n\
-                 pool_mode = {mode}\ndefault_pool_size = {connections}\nmax_client_conn = 200\n",
+                 pool_mode = {mode}\ndefault_pool_size = {connections}\nmax_client_conn = 200\n\
+                 server_login_retry = 1\n",
                 host = self.host(),
                 server = self.port(),
                 mode = format!("{pooling:?}").to_lowercase(),

@@ -1,7 +1,9 @@
 //! PgBouncer between the exporter and the server, lending connections for a session, a transaction or a statement, to
 //! others as well.
 
-use cluster::{Pooler, Pooling, Server};
+use std::time::Instant;
+
+use cluster::{PATIENCE, Pooler, Pooling, Server};
 use duroxide_exporter::connect;
 use duroxide_exporter::testing::Probe;
 
@@ -66,9 +68,10 @@ fn check_tells_a_pooler_and_what_follows() {
     let url = shared(&store, &pooler);
     let notes = |url: &str| check(url).readable()["notes"].to_string();
     // The pooler keeps the connection that this one made.
+    let deadline = Instant::now() + PATIENCE;
     let told = loop {
         let told = notes(&url);
-        if told != "[]" {
+        if told != "[]" || Instant::now() > deadline {
             break told;
         }
     };

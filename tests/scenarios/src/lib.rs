@@ -30,6 +30,7 @@ pub mod exporter;
 pub mod files;
 pub mod large;
 pub mod peers;
+mod pooler;
 pub mod recount;
 pub mod relay;
 pub mod scrape;

@@ -9,7 +9,10 @@ use std::{
 
 use duroxide::providers::{Provider, sqlite::SqliteProvider};
 
-use crate::sql::{self, Connection};
+use crate::{
+    pooler,
+    sql::{self, Connection},
+};
 
 /// Where a store is. A path is one of SQLite.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +66,9 @@ impl Store {
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(Postgres { database, schema, .. }) => format!("{database}?schema={schema}"),
+            Self::Postgres(Postgres { database, schema, .. }) => {
+                format!("{}?schema={schema}", pooler::through(database))
+            }
         }
     }
 

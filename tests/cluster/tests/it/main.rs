@@ -11,6 +11,7 @@
 mod access;
 mod faults;
 mod gone;
+mod poolers;
 mod servers;
 mod standbys;
 

@@ -85,7 +85,7 @@ async fn a_thousand_polls_succeed() {
     let mut failures = Vec::new();
     for poll in 0..1000 {
         let (store, probe) = &mut probes[poll % 3];
-        match probe.poll().await {
+        match probe.step().await {
             Ok(numbers) => assert_eq!(numbers.get(completed), Some(&1.0), "poll {poll} of {store:?}"),
             Err(error) => failures.push(error),
         }
