@@ -1,6 +1,7 @@
 //! `postgres://USER@HOST:PORT/DATABASE?schema=…`: what libpq understands of it, and the options that are ours.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
@@ -57,8 +58,8 @@ impl PostgresUrl {
         let Some((_, rest)) = text.split_once("://") else {
             return Err(UrlError(format!("postgres: is followed by //HOST/DATABASE (example: {EXAMPLE})")));
         };
-        // All before the last '@' is for the server alone. One that stands behind what was taken for the host means that the
-        // host is a user, and that a part of the password is in what would be shown.
+        // An '@' behind what was taken for the host means that the host is a user, and that a part of the password is in
+        // what would be shown.
         let behind = rest.split_once(['/', '?', '#']).map_or("", |(_, behind)| behind);
         if behind.contains('@') {
             return Err(UrlError(format!("an '@' stands behind the host: {ENCODED} (example: {EXAMPLE})")));
@@ -72,7 +73,8 @@ impl PostgresUrl {
         }
         if decoded(url.username()).contains(':') {
             return Err(UrlError(format!(
-                "the ':' between user and password is not encoded; a user with a ':' is given as ?user=… (example: {EXAMPLE})"
+                "write the ':' between user and password as it is, not as %3A; a user with a ':' is given as ?user=… \
+                 (example: {EXAMPLE})"
             )));
         }
         if url.path().get(1..).is_some_and(|database| database.contains('/')) {
@@ -86,10 +88,11 @@ impl PostgresUrl {
         for (index, (key, value)) in options.iter().enumerate() {
             parsed.option(index, key, value)?;
         }
-        let named = [parsed.secret.host_str().map(str::to_owned), parsed.the_option("host")];
-        if !named.into_iter().flatten().all(|host| is_host(&decoded(&host))) {
+        let named = [parsed.secret.host_str().map(decoded), parsed.the_option("host")];
+        if !named.iter().flatten().all(|host| is_host(host)) {
             return Err(UrlError(format!(
-                "the host has an '@' or a ':' in it: those behind user, password and host are not encoded (example: {EXAMPLE})"
+                "the host has an '@' or a ':' in it: write those that part user, password, host and port as they are, \
+                 without %XX (example: {EXAMPLE})"
             )));
         }
         if parsed.has_option("sslcert") != parsed.has_option("sslkey") {
@@ -163,9 +166,10 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// Whether this can be a host: a name, an address, or the directory of a socket. An IPv6 address stands in brackets.
+/// Whether this can be a host: a name, an address, or the directory of a socket.
 fn is_host(text: &str) -> bool {
-    text.starts_with(['/', '[']) || !text.contains([':', '@'])
+    let address = text.split('%').next().unwrap_or_default();
+    text.starts_with(['/', '[']) || !text.contains([':', '@']) || address.parse::<Ipv6Addr>().is_ok()
 }
 
 /// The framework uses the name unquoted, so that Postgres folds it to small letters.
@@ -223,6 +227,7 @@ mod tests {
                 "postgres://monitor@db:5433/app?schema=orders",
             ),
             ("postgresql://db/app", "postgres://db/app?schema=public"),
+            ("postgres:///app?host=fe80::1%25eth0", "postgres://fe80::1%eth0/app?schema=public"),
             ("POSTGRES:///app", "postgres:///app?schema=public"),
             ("postgres://me:p@s3cret@db/app", "postgres://me@db/app?schema=public"),
             ("postgres://me%40tenant:s3cret%2F%3F@db/a%40b", "postgres://me%40tenant@db/a%40b?schema=public"),
@@ -258,8 +263,8 @@ mod tests {
             ("postgres://me:p@12/s3cret@db/app", "'@' as %40"),
             ("postgres://me:p@db/s3cret/app", "more than a database"),
             ("postgres://me%3As3cret@db/app", "between user and password"),
-            ("postgres://me%3As3cret%40db/app", "not encoded"),
-            ("postgres://db/app?host=me%3As3cret%40db", "not encoded"),
+            ("postgres://me%3As3cret%40db/app", "without %XX"),
+            ("postgres://db/app?host=me%3As3cret%40db", "without %XX"),
             ("postgres://db/app?password=x&s3cret", "option 2 behind '?'"),
             ("postgres://db/app?sslmode=s3cret", "unknown sslmode; known: disable"),
             ("postgres://db/app?schema=s3-cret", "the schema is none"),
