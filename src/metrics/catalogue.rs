@@ -212,7 +212,7 @@ catalogue! {
     STORE_LAST_REPLAY_AGE = Gauge "duroxide.store.last_replay_age" Unit::Seconds, ["store"],
         "Replicas only: age of the newest change that reached the replica. An idle primary makes it grow, too.";
     STORE_REPLICATION_LAG = Gauge "duroxide.store.replication_lag" Unit::Seconds, ["store"],
-        "Standbys only: for how long what the primary may have done is not to be seen. 0 when the standby streams and has replayed everything, however idle the primary; grows while replay is paused, behind or cut off. States and ages are then those of that long ago. Absent for a role without pg_monitor.";
+        "Standbys only: for how long what the primary may have done is not to be seen. 0 when the standby streams and has replayed everything, however idle the primary; grows while replay is paused, behind or cut off. States and ages are then those of that long ago. A dead line looks like an idle primary for half of wal_receiver_timeout and five seconds; to a standby of a standby, so does an upstream that is itself cut off. Absent for a role without pg_monitor.";
     STORE_REPLAY_PAUSED = Gauge "duroxide.store.replay_paused" Unit::None, ["store"],
         "Standbys only: 1 while replay is paused.";
     STORE_RECEIVER_UP = Gauge "duroxide.store.receiver_up" Unit::None, ["store"],

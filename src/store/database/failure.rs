@@ -51,10 +51,11 @@ impl Failure {
 
     /// As a management call tells it. `limit`: what the call had.
     pub(in crate::store) fn answer(self, place: &dyn Display, limit: Duration) -> ManagementError {
+        let passing = self.passing;
         let error = self.explain(place);
         let words = format!("{error}. {}", error.advice());
         match error.reason {
-            FailureReason::Timeout => ManagementError::TimedOut(limit),
+            FailureReason::Timeout if !passing => ManagementError::TimedOut(limit),
             FailureReason::Schema => ManagementError::IncompatibleSchema(words),
             FailureReason::Unavailable
             | FailureReason::Permission
@@ -62,9 +63,10 @@ impl Failure {
             | FailureReason::Replaced
             | FailureReason::Conflict
             | FailureReason::Tls => ManagementError::Unavailable(words),
-            FailureReason::Corrupt | FailureReason::Unsupported | FailureReason::Other => {
-                ManagementError::Failed(words)
-            }
+            FailureReason::Timeout
+            | FailureReason::Corrupt
+            | FailureReason::Unsupported
+            | FailureReason::Other => ManagementError::Failed(words),
         }
     }
 }

@@ -1,4 +1,7 @@
 //! What Postgres' error codes mean. https://www.postgresql.org/docs/current/errcodes-appendix.html
+//!
+//! Messages are in the server's language: they are shown, and nothing is decided by them. Where a code alone does not
+//! tell, the place in the server's source does, which is part of an error.
 
 use std::io::ErrorKind;
 
@@ -25,13 +28,13 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
     let failure = |reason, words: &str| Failure::new(reason, format!("{words}: {message} (SQLSTATE {code})"));
     match code {
         // A standby gives way to the changes it has to replay.
-        "40001" | "40P01" | "25P04" if message.contains("conflict with recovery") => {
+        "40001" | "40P01" if error.file() == Some("postgres.c") => {
             failure(FailureReason::Conflict, "the standby cancelled the read").passing()
         }
         "28P01" | "28000" => {
             failure(FailureReason::Permission, "the server refuses the login").advise(LOGIN)
         }
-        "42501" if message.contains("row-level security") => {
+        "42501" if error.routine() == Some("check_enable_rls") => {
             failure(FailureReason::Permission, "rows are hidden from the role").advise(
                 "A policy decides which rows this role sees, so that no count would be right: give the role BYPASSRLS, or \
                  turn row-level security off for the tables of the store.",
@@ -49,11 +52,10 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
         "42P01" | "42703" | "42883" | "3F000" | "42809" => {
             failure(FailureReason::Schema, "the schema is not one this version can read")
         }
-        "57014" if message.contains("statement timeout") => Failure::new(
-            FailureReason::Timeout,
-            "reading took longer than the limit and was interrupted by the server",
-        ),
-        "57014" => failure(FailureReason::Other, "somebody cancelled the read").passing(),
+        // Perhaps worth another try: see `interrupted`.
+        "57014" => {
+            failure(FailureReason::Timeout, "interrupted, for it took too long or was cancelled").passing()
+        }
         "25P03" | "25P04" => failure(FailureReason::Timeout, "the server ended the transaction"),
         "55P03" => failure(FailureReason::Locked, "a table is locked").advise(
             "Somebody holds a lock that keeps readers out, usually a migration; try again when it has ended.",
@@ -88,6 +90,18 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
             // A message of another class may quote what is in a row.
             _ => Failure::new(FailureReason::Other, format!("the server failed (SQLSTATE {code})")),
         },
+    }
+}
+
+/// The server interrupts what takes too long and what is cancelled with one code, from one place. `late`: it had no time
+/// left.
+pub(super) fn interrupted(failure: Failure, late: bool) -> Failure {
+    if failure.reason != FailureReason::Timeout || !failure.is_passing() {
+        failure
+    } else if late {
+        Failure::new(failure.reason, "reading took longer than the limit and was interrupted by the server")
+    } else {
+        Failure::new(FailureReason::Other, "the read was cancelled on the server").passing()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::connection::{Begin, Connection, GRACE, Purpose, Transaction, hangs};
+use super::error;
 use super::schema::Schema;
 use super::session::Sessions;
 use super::sql::millis;
@@ -20,6 +21,9 @@ const SLACK: Duration = Duration::from_millis(500);
 /// that is told, not the time.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
+/// Between two looks at a standby that was not seen before. Replay is rarely behind by more.
+const MOMENT: Duration = Duration::from_millis(50);
+
 /// Reads one store, one read at a time, over one connection.
 pub(super) struct Reader {
     connection: Connection,
@@ -31,6 +35,8 @@ pub(super) struct Reader {
 pub(super) struct Snapshot {
     transaction: Transaction,
     deadline: Instant,
+    /// Up to when the server lets a statement run that begins now.
+    due: Instant,
     /// What the server lets a statement take now.
     allowed: Duration,
     pub(super) schema: Schema,
@@ -61,7 +67,8 @@ impl Snapshot {
 
     /// The same, at `deadline` if that is earlier.
     pub(super) async fn allow_until(&mut self, deadline: Instant) -> Result<&mut Transaction, Failure> {
-        self.allowed = deadline.min(self.deadline).saturating_duration_since(Instant::now());
+        self.due = deadline.min(self.deadline);
+        self.allowed = self.due.saturating_duration_since(Instant::now());
         // 0 would be no limit.
         let limit = format!("SET LOCAL statement_timeout = {}", self.allowed.as_millis().max(1));
         self.transaction.simple(&limit).await?;
@@ -82,9 +89,11 @@ impl Reader {
         match taken.unwrap_or_else(|_| Err(hangs(limit))) {
             Ok(Taken { schema, moment, skew_ms, fresh }) => {
                 let pooled = self.sessions.pooled;
-                Ok(Snapshot { transaction, deadline, allowed: limit, schema, moment, skew_ms, fresh, pooled })
+                let (due, allowed) = (deadline, limit);
+                Ok(Snapshot { transaction, deadline, due, allowed, schema, moment, skew_ms, fresh, pooled })
             }
             Err(failure) => {
+                let failure = error::interrupted(failure, is_past(deadline));
                 let kept = transaction.connected_for().is_none();
                 self.connection.roll_back(transaction).await;
                 // A new connection will do.
@@ -109,6 +118,7 @@ impl Reader {
         snapshot: Snapshot,
         answer: Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let answer = answer.map_err(|failure| error::interrupted(failure, is_past(snapshot.due)));
         self.connection.roll_back(snapshot.transaction).await;
         answer
     }
@@ -118,7 +128,11 @@ impl Reader {
         transaction: &mut Transaction,
         deadline: Instant,
     ) -> Result<Taken, Failure> {
-        let server = Server::ask(transaction).await?;
+        let mut server = Server::ask(transaction).await?;
+        if server.deserves_another_look(&mut self.memory) {
+            tokio::time::sleep(MOMENT).await;
+            server = Server::ask(transaction).await?;
+        }
         let fresh = self.sessions.add(server.session.clone(), transaction.connected_for());
         transaction.then(begin(Purpose::Read, deadline)).await?;
         // The snapshot is taken by then; the clock is read after that, so that nothing in the snapshot is from the future.
@@ -135,6 +149,11 @@ impl Reader {
         let moment = server.moment(&mut self.memory, clock_ms, newest_ms);
         Ok(Taken { schema, moment, skew_ms: server.skew_ms, fresh })
     }
+}
+
+/// Whether the server's timer may have run out. It counts from when a statement arrives, in milliseconds.
+fn is_past(due: Instant) -> bool {
+    Instant::now() + Duration::from_millis(5) >= due
 }
 
 /// What a snapshot is of.

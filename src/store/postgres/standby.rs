@@ -3,9 +3,11 @@
 //! On a primary it is now. A standby that streams and has replayed everything is as current as its primary, also when
 //! that has been idle for hours. One that is paused, behind or cut off stands still while the clock goes on: by the
 //! clock its leases would all be expired and its timers late, so its "now" stands still with it, at the last moment of
-//! which we know that it was level, or from which it has replayed a change.
+//! which we know that it was level, or from which it has replayed a change. `memory` knows the former.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod memory;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -14,10 +16,11 @@ use super::connection::Transaction;
 use super::session::Session;
 use crate::source::Replication;
 use crate::store::database::failure::Failure;
+pub(super) use memory::Memory;
 
 /// A receiver that hears nothing for half of its timeout asks its primary for an answer. When none has come this much
 /// later, it hangs in the air, whatever it calls itself.
-const SILENCE: Duration = Duration::from_secs(5);
+const SILENCE_MS: i64 = 5_000;
 
 /// What a server says about itself.
 #[derive(Debug, Clone)]
@@ -33,9 +36,16 @@ pub(super) struct Server {
 /// A server in recovery.
 #[derive(Debug, Clone)]
 struct Standby {
+    /// When it was started: no two servers have that in common.
+    server: i64,
     paused: bool,
-    /// Everything received is replayed; `None` when it never received anything.
-    replayed: Option<bool>,
+    /// Up to where in the log; `None` when there was none.
+    replayed: Option<i64>,
+    received: Option<i64>,
+    /// Where the primary said that its log ends.
+    announced: Option<i64>,
+    /// Whether replay waits for more than was received. The last record may have come in part only.
+    waits: bool,
     /// Commit time of the last replayed transaction.
     last_replay_ms: Option<i64>,
     receiver: Receiver,
@@ -46,7 +56,11 @@ struct Standby {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Receiver {
     Up,
-    Down,
+    /// It has heard nothing for so many milliseconds, and has asked for an answer.
+    Overdue(i64),
+    /// None came.
+    Silent(i64),
+    Gone,
     /// There is one; a role without `pg_monitor` is told no more.
     Hidden,
 }
@@ -54,18 +68,11 @@ enum Receiver {
 impl Receiver {
     fn is_up(self) -> Option<bool> {
         match self {
-            Self::Up => Some(true),
-            Self::Down => Some(false),
+            Self::Up | Self::Overdue(_) => Some(true),
+            Self::Silent(_) | Self::Gone => Some(false),
             Self::Hidden => None,
         }
     }
-}
-
-/// What is remembered of a server from read to read.
-#[derive(Debug, Default)]
-pub(super) struct Memory {
-    /// When it was last known to be level with its primary, by its clock.
-    level_ms: Option<i64>,
 }
 
 /// What time it is in a snapshot.
@@ -106,12 +113,13 @@ impl Server {
             *memory = Memory::default();
             return Moment { now_ms: clock_ms, clock_ms, replication: None, last_replay_age_ms: None };
         };
-        let level = standby.is_level();
-        if level {
-            memory.level_ms = Some(self.clock_ms);
-        }
-        let known_ms = standby.last_replay_ms.or(newest_ms).max(memory.level_ms);
-        let now_ms = if level { clock_ms } else { known_ms.map_or(clock_ms, |known| known.min(clock_ms)) };
+        memory.learn(standby, self.clock_ms);
+        let known_ms = standby.last_replay_ms.or(newest_ms).max(memory.level_ms(standby));
+        let now_ms = if standby.is_level() {
+            clock_ms
+        } else {
+            known_ms.map_or(clock_ms, |known| known.min(clock_ms))
+        };
         let receiver_up = standby.receiver.is_up();
         Moment {
             now_ms,
@@ -131,8 +139,18 @@ impl Server {
     /// Whether the moment cannot be told without looking for the newest change.
     pub(super) fn tells_no_time(&self, memory: &Memory) -> bool {
         self.standby.as_ref().is_some_and(|standby| {
-            !standby.is_level() && standby.last_replay_ms.is_none() && memory.level_ms.is_none()
+            !standby.is_level() && standby.last_replay_ms.is_none() && memory.level_ms(standby).is_none()
         })
+    }
+
+    /// Whether a standby about which nothing is known yet is not level right now. Another look, a moment later, tells
+    /// whether it is behind or busy.
+    pub(super) fn deserves_another_look(&self, memory: &mut Memory) -> bool {
+        let Some(standby) = self.standby.as_ref().filter(|standby| memory.is_of_another(standby)) else {
+            return false;
+        };
+        memory.learn(standby, self.clock_ms);
+        !standby.is_level() && standby.receiver != Receiver::Gone
     }
 }
 
@@ -141,13 +159,18 @@ impl Standby {
     async fn ask(transaction: &mut Transaction) -> Result<Option<Self>, Failure> {
         let asked = sqlx::query(
             "SELECT pg_is_wal_replay_paused(), \
-                    pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), \
+                    (pg_last_wal_replay_lsn() - '0/0')::int8, \
+                    (pg_last_wal_receive_lsn() - '0/0')::int8, \
+                    (r.latest_end_lsn - '0/0')::int8, \
+                    COALESCE((SELECT wait_event IN ('RecoveryWalStream', 'RecoveryWalAll') \
+                              FROM pg_stat_activity WHERE backend_type = 'startup'), false), \
                     floor(extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000)::int8, \
                     r.pid IS NOT NULL, r.status, \
-                    extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time)::float8, \
-                    extract(epoch FROM current_setting('wal_receiver_timeout')::interval)::float8, \
+                    floor(extract(epoch FROM clock_timestamp() - r.last_msg_receipt_time) * 1000)::int8, \
+                    floor(extract(epoch FROM current_setting('wal_receiver_timeout')::interval) * 1000)::int8, \
                     COALESCE((SELECT confl_tablespace + confl_lock + confl_snapshot + confl_bufferpin + confl_deadlock \
-                              FROM pg_stat_database_conflicts WHERE datname = current_database()), 0) \
+                              FROM pg_stat_database_conflicts WHERE datname = current_database()), 0), \
+                    floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8 \
              FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver r ON true",
         )
         .fetch_one(transaction)
@@ -161,30 +184,46 @@ impl Standby {
     }
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let (exists, status): (bool, Option<String>) = (row.try_get(3)?, row.try_get(4)?);
-        let silent: Option<f64> = row.try_get(5)?;
-        let timeout: f64 = row.try_get(6)?;
+        let (exists, status): (bool, Option<String>) = (row.try_get(6)?, row.try_get(7)?);
+        let (silent, timeout): (Option<i64>, i64) = (row.try_get(8)?, row.try_get(9)?);
         // A timeout of 0 is none: then the primary's own word has to do.
-        let too_long = (timeout > 0.0).then_some(timeout / 2.0 + SILENCE.as_secs_f64());
-        let receiver = match status.as_deref() {
-            _ if !exists => Receiver::Down,
-            None => Receiver::Hidden,
-            Some("streaming") if silent.zip(too_long).is_none_or(|(silent, most)| silent <= most) => {
-                Receiver::Up
+        let asks_after = if timeout > 0 { timeout / 2 } else { i64::MAX };
+        let receiver = match (status.as_deref(), silent) {
+            _ if !exists => Receiver::Gone,
+            (None, _) => Receiver::Hidden,
+            (Some("streaming"), Some(silent)) if silent > asks_after.saturating_add(SILENCE_MS) => {
+                Receiver::Silent(silent)
             }
-            Some(_) => Receiver::Down,
+            (Some("streaming"), Some(silent)) if silent > asks_after => Receiver::Overdue(silent),
+            (Some("streaming"), _) => Receiver::Up,
+            (Some(_), _) => Receiver::Gone,
         };
         Ok(Self {
+            server: row.try_get(11)?,
             paused: row.try_get(0)?,
             replayed: row.try_get(1)?,
-            last_replay_ms: row.try_get(2)?,
+            received: row.try_get(2)?,
+            announced: row.try_get(3)?,
+            waits: row.try_get(4)?,
+            last_replay_ms: row.try_get(5)?,
             receiver,
-            conflicts: u64::try_from(row.try_get::<i64, _>(7)?).unwrap_or(0),
+            conflicts: u64::try_from(row.try_get::<i64, _>(10)?).unwrap_or(0),
         })
     }
 
+    /// Where the primary's log ends, as far as it knows.
+    fn end(&self) -> Option<i64> {
+        self.received.max(self.announced)
+    }
+
+    fn has_replayed_all(&self) -> bool {
+        let waits_for_more = self.waits && self.received >= self.announced;
+        self.end().is_some() && (self.replayed >= self.end() || waits_for_more)
+    }
+
     fn is_level(&self) -> bool {
-        !self.paused && self.replayed == Some(true) && self.receiver != Receiver::Down
+        let streams = matches!(self.receiver, Receiver::Up | Receiver::Overdue(_) | Receiver::Hidden);
+        streams && !self.paused && self.has_replayed_all()
     }
 }
 
@@ -199,10 +238,14 @@ mod tests {
 
     const SECOND: i64 = 1000;
 
-    fn standby() -> Standby {
+    pub(super) fn standby() -> Standby {
         Standby {
+            server: 1,
             paused: false,
-            replayed: Some(true),
+            replayed: Some(70),
+            received: Some(70),
+            announced: Some(70),
+            waits: false,
             last_replay_ms: Some(100 * SECOND),
             receiver: Receiver::Up,
             conflicts: 0,
@@ -225,9 +268,10 @@ mod tests {
     fn time_stands_still_in_a_standby_that_does() {
         let halted = [
             Standby { paused: true, ..standby() },
-            Standby { replayed: Some(false), ..standby() },
-            Standby { replayed: None, ..standby() },
-            Standby { receiver: Receiver::Down, ..standby() },
+            Standby { received: Some(71), ..standby() },
+            // What is on its way.
+            Standby { announced: Some(71), waits: true, ..standby() },
+            Standby { receiver: Receiver::Gone, ..standby() },
         ];
         for halted in halted {
             // Seen level at 500 s, it does not fall back to its last change.
@@ -249,8 +293,44 @@ mod tests {
     fn what_it_replays_moves_its_time_on() {
         let mut memory = Memory::default();
         server(500 * SECOND, standby()).moment(&mut memory, 500 * SECOND, None);
-        let behind = Standby { replayed: Some(false), last_replay_ms: Some(550 * SECOND), ..standby() };
+        let behind = Standby { received: Some(71), last_replay_ms: Some(550 * SECOND), ..standby() };
         assert_eq!(server(600 * SECOND, behind).moment(&mut memory, 600 * SECOND, None).now_ms, 550 * SECOND);
+    }
+
+    #[test]
+    fn the_part_of_a_record_that_has_come_is_no_lag() {
+        let partly = Standby { received: Some(71), announced: Some(71), waits: true, ..standby() };
+        let moment = server(900 * SECOND, partly).moment(&mut Memory::default(), 900 * SECOND, None);
+        assert_eq!(moment.replication.unwrap().lag_ms, Some(0));
+    }
+
+    #[test]
+    fn a_silence_that_is_too_long_was_none_of_idleness() {
+        let mut memory = Memory::default();
+        for clock in [500, 520, 530] {
+            let moment = server(clock * SECOND, standby()).moment(&mut memory, clock * SECOND, None);
+            assert_eq!(moment.replication.unwrap().lag_ms, Some(0));
+        }
+        let silent = Standby { receiver: Receiver::Silent(36 * SECOND), ..standby() };
+        let gone = Standby { receiver: Receiver::Gone, ..standby() };
+        for (clock, standby, lag) in [(540, silent, 36), (560, gone.clone(), 56)] {
+            let moment = server(clock * SECOND, standby).moment(&mut memory, clock * SECOND, None);
+            let replication = moment.replication.unwrap();
+            assert_eq!((replication.lag_ms, replication.receiver_up), (Some(lag * SECOND), Some(false)));
+        }
+        // A receiver that has given up by the next poll.
+        for (clock, receiver, lag) in [
+            (600, Receiver::Up, 0),
+            (632, Receiver::Overdue(31 * SECOND), 0),
+            (662, Receiver::Gone, 61),
+            (670, Receiver::Gone, 69),
+            (671, Receiver::Up, 0),
+            (672, Receiver::Gone, 1),
+        ] {
+            let standby = Standby { receiver, ..standby() };
+            let moment = server(clock * SECOND, standby).moment(&mut memory, clock * SECOND, None);
+            assert_eq!(moment.replication.unwrap().lag_ms, Some(lag * SECOND), "{clock}");
+        }
     }
 
     #[test]
@@ -270,9 +350,10 @@ mod tests {
 
     #[test]
     fn a_promoted_standby_is_a_primary() {
-        let mut memory = Memory { level_ms: Some(5) };
+        let mut memory = Memory::default();
+        server(5, standby()).moment(&mut memory, 5, None);
         let promoted = Server { clock_ms: 10, skew_ms: 0, session: Session::default(), standby: None };
         let moment = promoted.moment(&mut memory, 10, None);
-        assert!(moment.replication.is_none() && moment.now_ms == 10 && memory.level_ms.is_none());
+        assert!(moment.replication.is_none() && moment.now_ms == 10 && memory.level_ms(&standby()).is_none());
     }
 }

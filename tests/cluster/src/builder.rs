@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Server, config, programs,
+    Server, config, language, programs,
     server::{Nature, SUPERUSER},
     standby,
     tls::{self, Authorities},
@@ -18,11 +18,12 @@ use crate::{
 pub struct Builder {
     settings: Vec<(String, String)>,
     tls: bool,
+    german: bool,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { settings: Vec::new(), tls: false }
+        Self { settings: Vec::new(), tls: false, german: false }
     }
 
     /// A line of `postgresql.conf`; it wins over those that every server has.
@@ -37,6 +38,12 @@ impl Builder {
         self
     }
 
+    /// With messages in German, if its programs were built with translations. A standby does as its primary.
+    pub fn german(mut self) -> Self {
+        self.german = true;
+        self.setting("lc_messages", language::GERMAN)
+    }
+
     /// Makes a primary; returns when it lets clients in.
     pub fn start(self) -> Server {
         let password: Arc<str> = format!("pw{:016x}", RandomState::new().hash_one(0)).into();
@@ -48,6 +55,7 @@ impl Builder {
             password: Arc::clone(&password),
             settings: certificates.chain(self.settings).collect(),
             authorities: authorities.clone(),
+            german: self.german,
         };
         Server::over(nature, |server| {
             let file = server.directory().join("password");

@@ -13,7 +13,7 @@
 //!
 //! - `programs` finds the server's programs and runs them as a user that PostgreSQL accepts;
 //! - `keeper` removes a server however the process that started it ends;
-//! - `builder` makes servers, `config` writes their files, `place` finds room for them;
+//! - `builder` makes servers, `config` writes their files, `place` finds room for them, `language` teaches them German;
 //! - `server` is one of them, `standby` a standby, `sql` talks to them, `reload` changes them while they run;
 //! - `pooler` is a PgBouncer before a server, with other clients;
 //! - `faults` lets things happen to them, to their `processes`, too; `tls` makes certificates.
@@ -32,6 +32,7 @@ mod builder;
 mod config;
 mod faults;
 mod keeper;
+mod language;
 mod place;
 mod pooler;
 mod processes;
@@ -47,5 +48,5 @@ pub use builder::Builder;
 pub use pooler::{Pooler, Pooling, Traffic};
 pub use server::Server;
 pub use sql::psql;
-pub use tls::Certificate;
+pub use tls::{Certificate, Fault};
 pub use wait::PATIENCE;

@@ -50,7 +50,9 @@ fn find() -> Option<PathBuf> {
 /// One of the programs, by the tests' own user and in a directory; with none of the settings that are meant for
 /// a server of somebody else.
 pub(crate) fn client(program: &str, directory: &Path) -> Command {
-    let mut command = Command::new(DIRECTORY.join(program));
+    // Not all are PostgreSQL's.
+    let own = DIRECTORY.join(program);
+    let mut command = Command::new(if own.is_file() { own } else { program.into() });
     command
         .current_dir(directory)
         .env_clear()

@@ -15,7 +15,7 @@ use crate::{
     builder::Builder,
     config,
     keeper::Keeper,
-    place, programs,
+    language, place, programs,
     tls::Authorities,
     wait::{self, PATIENCE},
 };
@@ -44,6 +44,7 @@ pub(crate) struct Nature {
     pub(crate) password: Arc<str>,
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) authorities: Option<Arc<Authorities>>,
+    pub(crate) german: bool,
 }
 
 impl Server {
@@ -123,6 +124,9 @@ impl Server {
             directory,
         };
         fill(&server);
+        if server.nature.german {
+            language::add_german(server.directory());
+        }
         config::write(&server.data().join("pg_hba.conf"), &config::access(&[]));
         let started = (0..10).any(|_| {
             server.port = place::port();
@@ -150,6 +154,9 @@ impl Server {
         let open = || fs::OpenOptions::new().create(true).append(true).open(self.directory().join("log"));
         let mut command = programs::server("postgres", self.directory());
         command.arg("-D").arg(self.data());
+        if self.nature.german {
+            command.env("LOCPATH", self.directory());
+        }
         command.stdout(open().expect("its log")).stderr(open().expect("its log"));
         let mut process = self.process();
         let child = process.insert(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));

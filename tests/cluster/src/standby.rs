@@ -29,6 +29,7 @@ pub(crate) fn start(primary: &Server, settings: Vec<(String, String)>) -> Server
         password: Arc::clone(&primary.nature.password),
         settings: all,
         authorities: primary.nature.authorities.clone(),
+        german: primary.nature.german,
     };
     let standby = Server::over(nature, |server| {
         let mut copy = programs::server("pg_basebackup", server.directory());

@@ -33,6 +33,19 @@ pub struct Certificate {
     pub key: PathBuf,
 }
 
+/// What may be wrong with a server's certificate.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// No authority has signed it.
+    SignedByItself,
+    /// It is an authority's own, as `openssl req -x509` makes it.
+    AuthorityAsServer,
+    /// Its time is over.
+    OutOfDate,
+    /// Its time comes.
+    FromTheFuture,
+}
+
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// Who signs.
@@ -114,6 +127,31 @@ impl Server {
     /// A certificate for a user that is signed by the wrong authority.
     pub fn wrong_certificate(&self, user: &str) -> Certificate {
         self.certificate_by(&self.authorities().wrong, user)
+    }
+
+    /// From now on the server shows this certificate.
+    pub fn show_a_bad_certificate(&self, fault: Fault) {
+        let mut params = named("the server", &["localhost", "127.0.0.1"]);
+        let day = |year| rcgen::date_time_ymd(year, 1, 1);
+        match fault {
+            Fault::SignedByItself => {}
+            Fault::AuthorityAsServer => params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+            Fault::OutOfDate => (params.not_before, params.not_after) = (day(2020), day(2021)),
+            Fault::FromTheFuture => (params.not_before, params.not_after) = (day(4000), day(4001)),
+        }
+        let (certificate, key) = match fault {
+            Fault::SignedByItself | Fault::AuthorityAsServer => {
+                let key = KeyPair::generate().expect("a key");
+                (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem())
+            }
+            Fault::OutOfDate | Fault::FromTheFuture => {
+                issue(&self.authorities().right, params, ExtendedKeyUsagePurpose::ServerAuth)
+            }
+        };
+        config::write(&self.tls_file("bad.crt"), &certificate);
+        config::write(&self.tls_file("bad.key"), &key);
+        self.set("ssl_cert_file", "tls/bad.crt");
+        self.set("ssl_key_file", "tls/bad.key");
     }
 
     /// From now on a user must show a certificate of his own beside the password.

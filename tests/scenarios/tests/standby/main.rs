@@ -12,6 +12,7 @@ mod clocks;
 mod conflicts;
 mod drill;
 mod exact;
+mod lag;
 mod pair;
 
 use scenarios::{
