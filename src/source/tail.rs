@@ -46,6 +46,8 @@ pub(crate) struct Batch {
     pub(crate) backlog: u64,
     /// Events that were written and deleted since the position before, without having been read.
     pub(crate) missed: u64,
+    /// Events that were counted before, and of which something has written the rows anew: they are left out.
+    pub(crate) rewritten: u64,
     /// Events that had been read last are gone, deleted or undone: what was known of executions may be untrue.
     pub(crate) rewound: bool,
     /// The position before is not to be found in this store at all: why, and how reading went on, for people.

@@ -2,8 +2,13 @@
 //! is told of rights and schemas, and what is served while a server is gone. (What the numbers mean is tried with the
 //! real framework, in `tests/scenarios`.)
 
+/// A database without an encoding.
+#[cfg(unix)]
+mod bytes;
 /// The exporter's program, asked once or serving.
 mod exporter;
+/// A server that does not speak English.
+mod german;
 /// Histories that are long, large, odd, held back or of another server.
 #[cfg(unix)]
 mod histories;
@@ -17,6 +22,9 @@ mod outages;
 mod poolers;
 /// Nothing is written.
 mod read_only;
+/// Histories that are written anew.
+#[cfg(unix)]
+mod rewrites;
 /// What a role lacks, and the GRANTs that give it.
 mod rights;
 /// Schemas that are missing, elsewhere, older, newer, or none.

@@ -175,6 +175,14 @@ impl Follower {
         if let Some(why) = &batch.lost {
             tracing::warn!(store, "{why}");
         }
+        if batch.rewritten > 0 {
+            tracing::warn!(
+                store,
+                rows = batch.rewritten,
+                "rows of the history were written anew, as by a migration, an UPDATE or a dump that is loaded: those from before \
+                 the last poll are not counted again"
+            );
+        }
         if batch.rewound || batch.lost.is_some() {
             self.tracker.lose();
         }

@@ -96,6 +96,7 @@ impl Store {
             position: Position(json!(last)),
             backlog: self.rows.range(last + 1..).count() as u64,
             missed: last - row - rows.len() as u64,
+            rewritten: 0,
             rewound: false,
             lost: None,
         }
@@ -114,6 +115,7 @@ impl Source for Store {
                 chunks: Vec::new(),
                 backlog: 0,
                 missed: 0,
+                rewritten: 0,
                 ..Store { step: 0, ..self.clone() }.after(self.newest)
             },
             Start::Beginning => self.after(0),

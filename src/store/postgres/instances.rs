@@ -1,7 +1,6 @@
 //! The instance census: how many instances of each orchestration, version and status.
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
 
 use super::reader::Snapshot;
 use super::sql::{count, millis, name_prefix, text};
@@ -49,7 +48,7 @@ async fn running(snapshot: &mut Snapshot) -> Result<Vec<ExecutionKey>, Failure> 
     let mut running = Vec::new();
     let mut rows = sqlx::query(&sql).fetch(snapshot.allow().await?);
     while let Some(row) = rows.try_next().await? {
-        let instance_id = row.try_get::<String, _>(0)?.into_boxed_str();
+        let instance_id = text(&row, 0)?.unwrap_or_default().into_boxed_str();
         running.push(ExecutionKey { instance_id, execution_id: count(&row, 1)? });
     }
     Ok(running)

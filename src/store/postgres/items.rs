@@ -5,6 +5,7 @@ use sqlx::Row;
 
 use super::reader::Snapshot;
 use super::schema::{Schema, Tables};
+use super::sql::raw;
 use crate::store::database::failure::Failure;
 use crate::store::database::items::{BEGINNING, Item, Items, LARGEST};
 
@@ -47,19 +48,21 @@ pub(super) async fn update(
         let mut rows = sqlx::query(&sql).bind(batch).fetch(connection);
         while let Some(row) = rows.try_next().await? {
             let (id, size): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-            let text: &str = row.try_get(2)?;
-            let item = if size > LARGEST { items.ends(text.as_bytes()) } else { whole(items, text) };
+            let text = raw(&row, 2)?.unwrap_or_default();
+            let item = if size > LARGEST { items.ends(text) } else { whole(items, text) };
             items.learn(id, size, item);
         }
     }
     Ok(())
 }
 
-fn whole(items: &mut Items, text: &str) -> Item {
-    match items.whole(text.as_bytes()) {
+fn whole(items: &mut Items, text: &[u8]) -> Item {
+    match items.whole(text) {
         // The provider lets the database decode what is for orchestrations, and the database holds no NUL: nothing is
         // handed out while such a row is the first.
-        Item::Timer(_) | Item::Start | Item::Other if has_escaped_nul(text) => Item::Bad(None),
+        Item::Timer(_) | Item::Start | Item::Other if has_escaped_nul(&String::from_utf8_lossy(text)) => {
+            Item::Bad(None)
+        }
         item => item,
     }
 }
@@ -92,7 +95,7 @@ mod tests {
             ("a\\u0000b", Item::Other),
             ("\\\\u0000", Item::Other),
         ] {
-            assert_eq!(whole(&mut items, &raised(data)), expected, "{data:?}");
+            assert_eq!(whole(&mut items, raised(data).as_bytes()), expected, "{data:?}");
         }
     }
 }

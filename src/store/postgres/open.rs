@@ -123,7 +123,19 @@ fn advice(words: &str, mode: PgSslMode) -> Option<String> {
         }
     } else if words.contains("UnknownIssuer") {
         "Nobody who is trusted has signed the server's certificate: sslrootcert=PATH names the certificate (PEM) of the \
-         authority that has."
+         authority that has, or the server's own if that is signed by itself."
+            .to_owned()
+    } else if words.contains("certificate expired") {
+        "The server's certificate is out of date: give the server a new one (ssl_cert_file) and let it read that (SELECT \
+         pg_reload_conf()). Unless the clock of this machine is wrong."
+            .to_owned()
+    } else if words.contains("certificate not valid yet") {
+        "The server's certificate is valid from a later time on: compare the clocks of this machine and of the one that \
+         issued it."
+            .to_owned()
+    } else if words.contains("UnsupportedCertVersion") {
+        "The server's certificate is of an old form (X.509 version 1): issue one with a subjectAltName, or use \
+         sslmode=require without sslrootcert, which encrypts without knowing with whom."
             .to_owned()
     } else if words.contains("CaUsedAsEndEntity") {
         "The server shows the certificate of an authority as its own (openssl req -x509 makes such): let that authority sign \

@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use super::items::{self, QueueItems};
 use super::reader::Snapshot;
 use super::schema::{SEQUENCES, Schema};
-use super::sql::{count, moment, name_prefix, text};
+use super::sql::{Text, count, moment, name_prefix, text};
 use crate::labels::name::shorten;
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
@@ -215,9 +215,9 @@ async fn orchestrator(
         let leftovers = ids.iter().filter(of_another).count() as u64;
         let bad = ids.iter().filter(|id| matches!(items.get(**id), Item::Bad(_))).count();
         // All lists are made in one pass over the rows, hence in the same order.
-        let instances: Vec<String> = row.try_get(Rows::COLUMNS + 4)?;
+        let instances: Vec<Text> = row.try_get(Rows::COLUMNS + 4)?;
         let tried: Vec<bool> = row.try_get(Rows::COLUMNS + 5)?;
-        for ((id, instance), tried) in ids.iter().zip(instances).zip(tried) {
+        for ((id, Text(instance)), tried) in ids.iter().zip(instances).zip(tried) {
             if of_another(&id) {
                 continue;
             }
@@ -297,8 +297,8 @@ async fn worker_rows(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<bac
 async fn executing(snapshot: &mut Snapshot) -> Result<Vec<Box<str>>, Failure> {
     let now_ms = snapshot.moment.now_ms;
     let sql = format!("SELECT instance_id FROM {}.instance_locks WHERE locked_until > $1", snapshot.schema);
-    let ids: Vec<String> = sqlx::query_scalar(&sql).bind(now_ms).fetch_all(snapshot.transaction()).await?;
-    Ok(ids.into_iter().map(String::into_boxed_str).collect())
+    let ids: Vec<Text> = sqlx::query_scalar(&sql).bind(now_ms).fetch_all(snapshot.transaction()).await?;
+    Ok(ids.into_iter().map(|Text(id)| id.into_boxed_str()).collect())
 }
 
 async fn ready_instances(snapshot: &mut Snapshot) -> Result<u64, Failure> {

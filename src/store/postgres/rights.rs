@@ -51,7 +51,8 @@ pub(super) fn grant_monitor(role: &str) -> String {
     format!("GRANT pg_monitor TO {}", quoted(role))
 }
 
-fn quoted(name: &str) -> String {
+/// A name in SQL.
+pub(super) fn quoted(name: &str) -> String {
     let plain = name.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }

@@ -108,8 +108,11 @@ const MIGRATIONS: &str = "_duroxide_migrations";
 impl Schema {
     /// The schema `name`, as the transaction sees it.
     pub(super) async fn probe(transaction: &mut Transaction, name: &str) -> Result<Self, Failure> {
+        // A database without an encoding holds any bytes, and would refuse to send them as UTF-8.
         let rights = sqlx::query(
-            "SELECT current_user::text, has_schema_privilege(oid, 'USAGE') \
+            "SELECT current_user::text, has_schema_privilege(oid, 'USAGE'), \
+                    CASE current_setting('server_encoding') \
+                      WHEN 'SQL_ASCII' THEN set_config('client_encoding', 'SQL_ASCII', true) END \
              FROM (SELECT 1) AS one LEFT JOIN pg_namespace ON nspname = $1",
         )
         .bind(name)
@@ -167,15 +170,19 @@ impl Schema {
         }
         let has = |table: &str, column: &str| columns.contains(&(table.to_owned(), column.to_owned()));
 
+        if !has(MIGRATIONS, "version") {
+            let words = match name {
+                "df" => "schema df is pg_durable's own; SELECT df.duroxide_schema() tells where its duroxide store is".to_owned(),
+                _ => format!("schema {name} is not a duroxide store: it has no table {MIGRATIONS}"),
+            };
+            return Err(no_store(transaction, words).await);
+        }
         let wanted =
             || REQUIRED.iter().flat_map(|(table, names)| names.iter().map(move |name| (*table, *name)));
         let missing: Vec<String> = wanted()
             .filter(|(table, column)| !has(table, column))
             .map(|(table, column)| format!("{table}.{column}"))
             .collect();
-        if missing.len() == wanted().count() {
-            return Err(no_store(transaction, format!("schema {name} is not a duroxide store")).await);
-        }
         if !missing.is_empty() {
             return Err(Failure::new(
                 FailureReason::Schema,
@@ -273,7 +280,7 @@ async fn no_store(transaction: &mut Transaction, words: String) -> Failure {
             .to_owned(),
         schemas => format!(
             "duroxide stores are in: {}. Say which with ?schema=NAME at the end of the URL.",
-            schemas.join(", ")
+            schemas.iter().map(|name| rights::quoted(name)).collect::<Vec<_>>().join(", ")
         ),
     };
     Failure::new(FailureReason::Schema, words).advise(advice)

@@ -1,7 +1,8 @@
 //! Pieces of SQL that several statements share, and the values they give.
 
-use sqlx::Row;
-use sqlx::postgres::PgRow;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgHasArrayType, PgRow, PgTypeInfo, PgValueRef};
+use sqlx::{Decode, Postgres, Row, Type};
 
 use crate::labels::MessageState;
 use crate::labels::name::MAX_NAME_CHARS;
@@ -37,9 +38,44 @@ pub(super) fn while_there_is_room(column: &str, order: &str, bytes: &str) -> Str
     )
 }
 
+/// A text. In a database without an encoding (SQL_ASCII) it may be any bytes: what is no UTF-8 becomes U+FFFD, so that one
+/// row does not keep all others from being read.
+pub(super) struct Text(pub(super) String);
+
+impl Type<Postgres> for Text {
+    fn type_info() -> PgTypeInfo {
+        <str as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(other: &PgTypeInfo) -> bool {
+        <str as Type<Postgres>>::compatible(other)
+    }
+}
+
+impl PgHasArrayType for Text {
+    fn array_type_info() -> PgTypeInfo {
+        <String as PgHasArrayType>::array_type_info()
+    }
+
+    fn array_compatible(other: &PgTypeInfo) -> bool {
+        <String as PgHasArrayType>::array_compatible(other)
+    }
+}
+
+impl Decode<'_, Postgres> for Text {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        Ok(Self(String::from_utf8_lossy(value.as_bytes()?).into_owned()))
+    }
+}
+
 /// A text column.
 pub(super) fn text(row: &PgRow, column: usize) -> Result<Option<String>, sqlx::Error> {
-    row.try_get(column)
+    Ok(row.try_get::<Option<Text>, _>(column)?.map(|Text(text)| text))
+}
+
+/// The same, as it is stored.
+pub(super) fn raw(row: &PgRow, column: usize) -> Result<Option<&[u8]>, sqlx::Error> {
+    row.try_get_unchecked(column)
 }
 
 /// A column of milliseconds, such as [`millis`] gives.

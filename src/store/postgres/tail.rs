@@ -20,24 +20,29 @@
 //! horizon leaves no gap. And a row that was written a whole round of 2³² transactions ago has a number that comes again:
 //! on servers that are through one round, a row also has to be younger than a day before the last read.
 //!
+//! A third is that nothing of a history is ever written again. Where somebody does (a migration that rewrites the table, an
+//! UPDATE, a dump that is loaded) it shows: see `writers`. Of what such a transaction wrote, that counts which is from after
+//! the last read, by the clocks of the workers.
+//!
 //! What cannot be known: an instance, or an execution, that was written and deleted between two reads leaves no trace; so
 //! nothing is ever told as missed. Nor does a server that was set back to an earlier moment and has since used as many
 //! transactions as before (a failover to a standby that was behind is the same): what was written from there on up to the
 //! old number is not counted. A server that was set back and has not, tables that were made anew, and another store are
 //! noticed, and counting goes on by time, by the clocks of the workers: rows from around that moment may count twice or
-//! never.
+//! never. A single turn that is written anew by itself counts twice.
 
 mod horizon;
 mod marks;
 mod position;
 mod recall;
 mod rows;
+mod writers;
 
 use sqlx::Row;
 
 use super::instances;
 use super::reader::Snapshot;
-use super::sql::millis;
+use super::sql::{Text, millis};
 use crate::source::{Batch, Chunk, ExecutionKey, Position, Start, Take};
 use crate::store::database::failure::Failure;
 use crate::store::database::pieces::Pieces;
@@ -69,7 +74,7 @@ struct Changed {
 /// did.
 pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batch, Option<i64>), Failure> {
     let mut horizon = Horizon::read(snapshot).await?;
-    let now_ms = snapshot.moment.clock_ms;
+    let now_ms = snapshot.moment.now_ms;
     let identity = snapshot.schema.identity.clone();
     let origin = Origin::read(snapshot).await?;
     let standby = snapshot.moment.replication.is_some();
@@ -79,11 +84,15 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
         resumed: None,
         sweep,
         read_ms: now_ms,
+        complete_ms: None,
         identity: identity.clone(),
         origin: origin.clone(),
     };
     let (cursor, lost) = match start {
-        Start::Now => return now(snapshot, fresh(Some(horizon.oldest), None), &horizon).await,
+        Start::Now => {
+            let cursor = Cursor { complete_ms: Some(now_ms), ..fresh(Some(horizon.oldest), None) };
+            return now(snapshot, cursor, &horizon).await;
+        }
         Start::Beginning => {
             let total = instances::total(snapshot).await?;
             (fresh(None, Some(Sweep::to(horizon.oldest, now_ms, total))), None)
@@ -148,9 +157,9 @@ async fn changed(
     );
     let connection = snapshot.allow().await?;
     let row = sqlx::query(&sql).fetch_one(connection).await?;
-    let ages: Option<Vec<i64>> = row.try_get(1)?;
+    let (ids, ages): (Option<Vec<Text>>, Option<Vec<i64>>) = (row.try_get(0)?, row.try_get(1)?);
     Ok(Changed {
-        ids: row.try_get::<Option<Vec<String>>, _>(0)?.unwrap_or_default(),
+        ids: ids.unwrap_or_default().into_iter().map(|Text(id)| id).collect(),
         transactions: ages.unwrap_or_default().into_iter().map(|age| horizon.transaction(age)).collect(),
         newest_ms: row.try_get(2)?,
     })
@@ -178,11 +187,11 @@ async fn follow(
     horizon: &Horizon,
 ) -> Result<(Batch, Option<i64>), Failure> {
     let began = cursor.position();
-    let now_ms = snapshot.moment.clock_ms;
+    let now_ms = snapshot.moment.now_ms;
     let from = cursor.from.unwrap_or(horizon.oldest);
     if from >= horizon.next {
         // Whoever writes from now on is at or above it.
-        cursor.read_ms = now_ms;
+        (cursor.read_ms, cursor.complete_ms) = (now_ms, Some(now_ms));
         return Ok((batch(Vec::new(), began, cursor.position(), 0), None));
     }
     // Where the horizon does not move, a sweep up to it would lead nowhere.
@@ -200,13 +209,14 @@ async fn follow(
     let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
     let mut step = Step::new(Pieces::new(&mut collect));
     let (done, event) = step.read(snapshot, &new, None, Range::From(from), horizon, &mut cursor).await?;
-    let waiting = step.left;
+    let (waiting, rewritten) = (step.left, step.rewritten);
     step.pieces.finish();
     let left = (new.len() - done) as u64;
     if left == 0 {
         if waiting == 0 {
             cursor.marks.complete();
             cursor.marks.add_whole(transactions.into_iter());
+            cursor.complete_ms = Some(now_ms);
         }
         cursor.settle(horizon.oldest, now_ms);
     } else if sweepable {
@@ -218,7 +228,8 @@ async fn follow(
         let after = place.map(|instance| Place { instance: instance.clone(), event });
         cursor.sweep = Some(Sweep { after, sparse: true, ..Sweep::to(horizon.oldest, now_ms, left) });
     }
-    Ok((batch(chunks, began, cursor.position(), left + waiting), newest_ms))
+    let batch = batch(chunks, began, cursor.position(), left + waiting);
+    Ok((Batch { rewritten, ..batch }, newest_ms))
 }
 
 /// One step by instance.
@@ -242,6 +253,7 @@ async fn sweep_on(
     let (done, event) = step.read(snapshot, &instances, after, range, horizon, &mut cursor).await?;
     sweep.instances += done as u64;
     sweep.events += step.pieces.events;
+    let rewritten = step.rewritten;
     step.pieces.finish();
     let place = match event {
         Some(_) => instances.get(done),
@@ -258,9 +270,9 @@ async fn sweep_on(
     } else {
         cursor.settle(sweep.to, sweep.began_ms);
     }
-    Ok(batch(chunks, began, cursor.position(), backlog))
+    Ok(Batch { rewritten, ..batch(chunks, began, cursor.position(), backlog) })
 }
 
 fn batch(chunks: Vec<Chunk>, began: Position, position: Position, backlog: u64) -> Batch {
-    Batch { chunks, began, position, backlog, missed: 0, rewound: false, lost: None }
+    Batch { chunks, began, position, backlog, missed: 0, rewritten: 0, rewound: false, lost: None }
 }

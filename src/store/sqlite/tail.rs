@@ -119,7 +119,7 @@ pub(super) async fn step(connection: &mut SqliteConnection, start: &Start) -> Re
     if backlog == 0 {
         cursor.unread_from = cursor.rowid;
     }
-    Ok(Batch { chunks, began, position: cursor.position(), backlog, missed, rewound, lost })
+    Ok(Batch { chunks, began, position: cursor.position(), backlog, missed, rewritten: 0, rewound, lost })
 }
 
 /// Hands over the events of executions up to a position.
@@ -164,6 +164,7 @@ async fn now(connection: &mut SqliteConnection, newest: i64) -> Result<Batch, Fa
         position,
         backlog: 0,
         missed: 0,
+        rewritten: 0,
         rewound: false,
         lost: None,
     })

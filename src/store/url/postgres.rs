@@ -26,7 +26,7 @@ const LONGEST_SCHEMA: usize = 63;
 pub(crate) struct PostgresUrl {
     /// For the driver: may hold the password, and has only options that the driver knows.
     secret: Url,
-    /// As Postgres has it: in small letters, for the framework never quotes it.
+    /// As Postgres has it: in small letters unless it was given in quotes, for the framework never quotes it.
     schema: String,
     /// A file that holds the password and nothing else. Read at each connection, so that it can be changed.
     password_file: Option<PathBuf>,
@@ -172,14 +172,22 @@ fn is_host(text: &str) -> bool {
     text.starts_with(['/', '[']) || !text.contains([':', '@']) || address.parse::<Ipv6Addr>().is_ok()
 }
 
-/// The framework uses the name unquoted, so that Postgres folds it to small letters.
-fn schema(name: &str) -> Result<String, UrlError> {
+/// The framework uses the name unquoted, so that Postgres folds it to small letters. A name in quotes is taken as it is: a
+/// schema may have been renamed.
+fn schema(given: &str) -> Result<String, UrlError> {
+    if let Some(name) = given.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+        && !name.replace("\"\"", "").contains(|c: char| c == '"' || c.is_control())
+        && (1..=LONGEST_SCHEMA).contains(&name.replace("\"\"", "\"").len())
+    {
+        return Ok(name.replace("\"\"", "\""));
+    }
+    let name = given;
     let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     let rest = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !first || !rest || name.len() > LONGEST_SCHEMA {
         return Err(UrlError(format!(
             "the schema is none that duroxide can have: a letter or '_', then letters, digits and '_', \
-             {LONGEST_SCHEMA} at most"
+             {LONGEST_SCHEMA} at most; any other name is given in double quotes"
         )));
     }
     Ok(name.to_ascii_lowercase())
@@ -201,7 +209,11 @@ impl fmt::Display for PostgresUrl {
         }
         let database = self.the_option("dbname");
         let database = database.as_deref().unwrap_or_else(|| url.path().trim_start_matches('/'));
-        write!(f, "/{database}?schema={}", self.schema)
+        write!(f, "/{database}?schema=")?;
+        match schema(&self.schema) {
+            Ok(name) if name == self.schema => f.write_str(&name),
+            _ => write!(f, "\"{}\"", self.schema.replace('"', "\"\"")),
+        }
     }
 }
 
@@ -243,6 +255,9 @@ mod tests {
                 "postgres://me:s3cret%40@[::1]:5432/app?schema=MyApp&connect_timeout=10",
                 "postgres://me@[::1]:5432/app?schema=myapp",
             ),
+            ("postgres://db/app?schema=%22MyApp%22", "postgres://db/app?schema=\"MyApp\""),
+            ("postgres://db/app?schema=\"myapp\"", "postgres://db/app?schema=myapp"),
+            ("postgres://db/app?schema=\"1 a\"\"b-é\"", "postgres://db/app?schema=\"1 a\"\"b-é\""),
         ] {
             assert_eq!(shown(text), expected, "{text}");
             let parsed = PostgresUrl::parse(text).unwrap();
@@ -272,6 +287,8 @@ mod tests {
             ("postgres://db/app?schema=1a", "schema"),
             ("postgres://db/app?schema=", "schema"),
             ("postgres://db/app?schema=a\"b", "schema"),
+            ("postgres://db/app?schema=\"\"", "schema"),
+            ("postgres://db/app?schema=\"a\"b\"", "schema"),
             ("postgres://db/app?password=s3cret&sslmode=on", "sslmode"),
             ("postgres://db/app?password=s3cret&sslcert=/c", "sslkey"),
             ("postgres://db/app?passwort=s3cret", "option 1 behind '?' is none"),

@@ -49,6 +49,41 @@ fn the_name_of_a_schema_is_folded_as_postgres_does() {
     assert!(read["url"].as_str().unwrap().ends_with("?schema=orders"), "{read:#}");
 }
 
+/// The framework does not make such a one, but a store can be renamed, or restored, into it.
+#[test]
+fn a_name_that_needs_quotes_is_given_in_quotes() {
+    let store = Store::new(Server::shared());
+    for name in ["MyApp", "1st \"shop\" – é"] {
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        store.sql(&format!("alter schema orders rename to {quoted}"));
+        check(&with_schema(&store, "?schema=MyApp")).refused("schema", "no schema myapp").advises(&[&quoted]);
+        let read = check(&with_schema(&store, &format!("?schema={quoted}"))).readable();
+        assert!(read["url"].as_str().unwrap().ends_with(&format!("?schema={quoted}")), "{read:#}");
+        store.sql(&format!("alter schema {quoted} rename to orders"));
+    }
+}
+
+/// pg_durable's own schema has tables of some of the same names.
+#[test]
+fn a_schema_of_something_else_is_told_to_be_none() {
+    let store = Store::new(Server::shared());
+    store.sql(
+        "create schema df; create table df.instances (id varchar(8) primary key, label text, root_node text, status text,
+           created_at timestamptz, updated_at timestamptz);
+         create table df.nodes (id text); create table df.vars (name text); alter schema orders rename to _duroxide;
+         create schema copied; create table copied.instances (like _duroxide.instances)",
+    );
+    for (schema, words) in [
+        ("df", "schema df is pg_durable's own; SELECT df.duroxide_schema()"),
+        ("copied", "schema copied is not a duroxide store: it has no table _duroxide_migrations"),
+    ] {
+        let refusal = check(&with_schema(&store, &format!("?schema={schema}"))).refused("schema", words);
+        assert!(!refusal.message.contains("lacks"), "{refusal:#?}");
+        let refusal = refusal.advises(&["duroxide stores are in: _duroxide."]);
+        assert!(!refusal.advice.contains("migrates"), "{refusal:#?}");
+    }
+}
+
 #[test]
 fn the_providers_are_told_apart() {
     let store = Store::new(Server::shared());

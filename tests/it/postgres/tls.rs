@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use cluster::Server;
+use cluster::{Fault, Server};
 
 use super::exporter::{Refusal, check};
 use super::store::Store;
@@ -77,6 +77,23 @@ fn every_mode_does_what_it_says_on_a_server_with_tls() {
         ("verify-full", &String::new()),
     ] {
         refused(&url(mode, ca), "UnknownIssuer").advises(&["sslrootcert"]);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_servers_certificate_is_told() {
+    let server = Server::builder().tls().start();
+    let store = Store::new(&server);
+    let url = format!("{}&sslmode=verify-full&sslrootcert={}", store.url(), server.ca().display());
+    for (fault, words, advice) in [
+        (Fault::SignedByItself, "UnknownIssuer", "the server's own if that is signed by itself"),
+        (Fault::AuthorityAsServer, "CaUsedAsEndEntity", "let that authority sign one for the server"),
+        (Fault::OutOfDate, "certificate expired", "give the server a new one"),
+        (Fault::FromTheFuture, "not valid yet", "compare the clocks"),
+    ] {
+        server.show_a_bad_certificate(fault);
+        refused(&url, words).advises(&[advice]);
+        check(&format!("{}&sslmode=require", store.url())).readable();
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
-use super::super::sql::{millis, text, time, while_there_is_room};
+use super::super::sql::{millis, raw, text, time, while_there_is_room};
 use super::executions::instance_exists;
 use crate::history::Event;
 use crate::management::{ManagementError, Page, PageRequest};
@@ -29,11 +29,10 @@ pub(super) fn select(schema: &Schema, data: &str) -> String {
 /// An event, its number and its size.
 pub(super) fn read(row: &PgRow, instance: &str, execution: i64) -> Result<(i64, Event, usize), sqlx::Error> {
     let id: i64 = row.try_get(0)?;
-    let json: Option<&str> = row.try_get(1)?;
-    let json = json.unwrap_or_default();
+    let json = raw(row, 1)?.unwrap_or_default();
     let event_type = text(row, 3)?.filter(|event_type| event_type != TYPE_OF_ALL);
     let columns = Columns { instance, execution, id, event_type, committed_at: time(row, 2)? };
-    Ok((id, events::event(json.as_bytes(), columns), json.len()))
+    Ok((id, events::event(json, columns), json.len()))
 }
 
 pub(super) async fn page(

@@ -11,7 +11,7 @@ use sqlx::{Arguments, Row};
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
-use super::super::sql::{self, millis, text, time, while_there_is_room};
+use super::super::sql::{self, Text, millis, text, time, while_there_is_room};
 use crate::labels::InstanceStatus;
 use crate::management::{
     InstanceCounts, InstanceFilter, InstanceGroup, InstanceInfo, ManagementError, Page, PageRequest,
@@ -224,9 +224,9 @@ impl Window {
         let mut window = Self { items: Vec::new(), last: None, more: false, oldest: None };
         while let Some(row) = rows.try_next().await? {
             if row.try_get::<i64, _>(10)? == size {
-                window.oldest = Some(Place::new(row.try_get(11)?, row.try_get(12)?));
+                window.oldest = Some(Place::new(row.try_get(11)?, text(&row, 12)?.unwrap_or_default()));
             }
-            if row.try_get::<Option<&str>, _>(0)?.is_none() {
+            if row.try_get::<Option<Text>, _>(0)?.is_none() {
                 break;
             }
             if room.is_full() {

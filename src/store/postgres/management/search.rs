@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
+use super::super::sql::Text;
 use super::history;
 use super::instances::{MICROS, NEWEST_FIRST, Place, Statement, with_status};
 use crate::management::{InstanceInfo, ManagementError, SearchField, SearchHit, SearchQuery, SearchResults};
@@ -117,7 +118,7 @@ async fn candidates(
     let mut found = Vec::new();
     let mut oldest = None;
     while let Some(row) = rows.try_next().await? {
-        let id: String = row.try_get(0)?;
+        let Text(id) = row.try_get(0)?;
         let place = Place::new(row.try_get(1)?, id.clone());
         let mut matched = Vec::new();
         let told = [SearchField::InstanceId, SearchField::OrchestrationName, SearchField::CustomStatus];
@@ -161,7 +162,7 @@ async fn look_into_payloads(
         .fetch_all(connection)
         .await?;
     for row in rows {
-        let id: &str = row.try_get(0)?;
+        let Text(id) = row.try_get(0)?;
         let Some(candidate) = candidates.iter_mut().find(|candidate| candidate.id == id) else { continue };
         for (column, field) in (1..).zip([SearchField::Output, SearchField::History]) {
             if row.try_get(column)? {

@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
-use super::super::sql::{millis, orchestrator_state, text, time, worker_state};
+use super::super::sql::{Text, millis, orchestrator_state, raw, text, time, worker_state};
 use crate::labels::Queue;
 use crate::management::QueueEntry;
 use crate::store::database::group::{state_at, unsigned};
@@ -42,7 +42,7 @@ pub(super) async fn standings(
         let connection = snapshot.allow().await?;
         let rows = sqlx::query(&sql).bind(batch).fetch_all(connection).await?;
         for row in rows {
-            let (id, current): (String, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+            let (Text(id), current): (Text, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
             let status = text(&row, 2)?;
             let execution = current.map(|current| (current, status));
             standings.insert(id, Standing { execution, lock_end_ms: row.try_get(3)? });
@@ -64,7 +64,7 @@ pub(super) async fn past(
     let connection = snapshot.allow().await?;
     let mut rows = sqlx::query(&sql).bind(instance).bind(execution).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        past.take(row.try_get::<Option<&str>, _>(0)?.unwrap_or_default().as_bytes());
+        past.take(raw(&row, 0)?.unwrap_or_default());
     }
     Ok(())
 }
@@ -79,7 +79,7 @@ fn columns(state: &str, lease: &str) -> String {
 }
 
 fn read(row: &PgRow) -> Result<(QueueEntry, Item), sqlx::Error> {
-    let item = Item::read(row.try_get::<Option<&str>, _>(5)?.unwrap_or_default().as_bytes());
+    let item = Item::read(raw(row, 5)?.unwrap_or_default());
     let state = state_at(row.try_get(0)?);
     let entry = QueueEntry {
         queue: if item.is_timer() { Queue::Timer } else { Queue::Orchestrator },

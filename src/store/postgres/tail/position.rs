@@ -24,6 +24,8 @@ pub(super) struct Cursor {
     pub(super) sweep: Option<Sweep>,
     /// When [`Self::from`] was the horizon, by the database's clock.
     pub(super) read_ms: i64,
+    /// When all that was to be seen had been counted, by the database's clock.
+    pub(super) complete_ms: Option<i64>,
     /// Of the store.
     pub(super) identity: Option<String>,
     pub(super) origin: Origin,

@@ -4,6 +4,7 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 
 use super::super::reader::Snapshot;
+use super::super::sql::{Text, raw};
 use super::horizon::{Horizon, literal};
 use super::position::{Cursor, Resumed};
 use super::rows::mark;
@@ -49,11 +50,11 @@ pub(super) async fn of_executions(
         .bind(event.map_or(i64::MAX, |(_, event)| event))
         .fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let instance: &str = row.try_get(0)?;
-        let mark = || -> Result<u64, sqlx::Error> { Ok(mark(instance, row.try_get(1)?, row.try_get(2)?)) };
+        let Text(instance) = row.try_get(0)?;
+        let mark = || -> Result<u64, sqlx::Error> { Ok(mark(&instance, row.try_get(1)?, row.try_get(2)?)) };
         let transaction = horizon.transaction(row.try_get(3)?);
         if row.try_get::<bool, _>(5)? || cursor.marks.is_counted(transaction, mark()?) {
-            pieces.push(row.try_get::<Option<&str>, _>(4)?.map(str::as_bytes));
+            pieces.push(raw(&row, 4)?);
         }
     }
     Ok(())

@@ -9,8 +9,10 @@ use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
+use super::super::sql::{raw, text};
 use super::horizon::{Horizon, literal};
 use super::position::{Cursor, Resumed, Sweep};
+use super::writers::Writers;
 use crate::store::database::failure::Failure;
 use crate::store::database::fingerprint::fingerprint;
 use crate::store::database::pieces::Pieces;
@@ -49,6 +51,9 @@ pub(super) struct Step<'a, 'b> {
     pub(super) pieces: Pieces<'a, 'b>,
     /// Rows that were left because there is no room to remember them.
     pub(super) left: u64,
+    /// Rows that were there before, and were written anew since.
+    pub(super) rewritten: u64,
+    writers: Writers,
 }
 
 /// A row.
@@ -59,13 +64,17 @@ struct Row {
     event: i64,
     age: i64,
     size: usize,
+    /// When it was written, in seconds, by the clock of the worker that did.
+    time: f64,
+    /// Whether that is after the last read that left nothing.
+    recent: bool,
     /// `None`: a long one.
-    text: Option<String>,
+    text: Option<Vec<u8>>,
 }
 
 impl<'a, 'b> Step<'a, 'b> {
     pub(super) fn new(pieces: Pieces<'a, 'b>) -> Self {
-        Self { pieces, left: 0 }
+        Self { pieces, left: 0, rewritten: 0, writers: Writers::default() }
     }
 
     /// Whether it is time to end.
@@ -93,10 +102,13 @@ impl<'a, 'b> Step<'a, 'b> {
             let last = rows.last().filter(|_| more);
             let (through, next) =
                 last.map_or((some.len(), None), |last| (last.instance, Some((last.execution, last.event))));
+            for row in &rows {
+                self.writers.add(horizon.transaction(row.age), done + row.instance, row.time);
+            }
             rows.retain(|row| self.counts(row, some, range, horizon, cursor));
             fetch_long(snapshot, some, &mut rows).await?;
             for row in &rows {
-                self.pieces.push(row.text.as_deref().map(str::as_bytes));
+                self.pieces.push(row.text.as_deref());
             }
             done += through;
             after = next;
@@ -119,12 +131,14 @@ impl<'a, 'b> Step<'a, 'b> {
         if cursor.marks.is_counted(transaction, mark) {
             return false;
         }
-        let counts = match range {
+        let remembered = match range {
             Range::From(_) => transaction < horizon.oldest || cursor.marks.add(transaction, mark),
             Range::Sweep { .. } => true,
         };
-        self.left += u64::from(!counts);
-        counts
+        self.left += u64::from(!remembered);
+        let rewritten = !row.recent && self.writers.wrote_several(transaction);
+        self.rewritten += u64::from(remembered && rewritten);
+        remembered && !rewritten
     }
 }
 
@@ -169,7 +183,9 @@ impl Row {
             event: number(2)?,
             age: number(3)?,
             size: usize::try_from(number(4)?).unwrap_or(0),
-            text: row.try_get(5)?,
+            time: row.try_get(5)?,
+            recent: row.try_get(6)?,
+            text: raw(row, 7)?.map(<[u8]>::to_vec),
         })
     }
 
@@ -181,15 +197,15 @@ impl Row {
 /// `$1`: instances, in order; `$2`, `$3`: up to which execution and event the first was read.
 fn statement(schema: &Schema, range: Range, horizon: &Horizon, cursor: &Cursor) -> String {
     let new = |of, from| horizon.since(of, "created_at", from, cursor.read_ms);
-    let (mut condition, recent) = match range {
+    let (mut condition, old) = match range {
         Range::From(from) => {
-            let recent = format!(
+            let old = format!(
                 "LEFT JOIN LATERAL ( \
                    SELECT p.execution_id, p.event_id, {new} AS new FROM {schema}.history p WHERE p.instance_id = c.id \
                    ORDER BY p.execution_id DESC, p.event_id DESC OFFSET {RECENT} LIMIT 1) AS old ON NOT old.new",
                 new = new("p", from),
             );
-            (new("h", from), recent)
+            (new("h", from), old)
         }
         Range::Sweep { from, to } => {
             let earlier = horizon.before("h", "created_at", to, cursor.read_ms);
@@ -204,10 +220,12 @@ fn statement(schema: &Schema, range: Range, horizon: &Horizon, cursor: &Cursor) 
     // Inside there is an order and a limit: so the condition cannot lead the database away from the primary key, and no
     // history is read further than the page goes.
     format!(
-        "SELECT c.n, h.execution_id, h.event_id, h.age, h.size, CASE WHEN h.size <= {LONG} THEN h.event_data END \
-         FROM unnest($1::text[]) WITH ORDINALITY AS c(id, n) {recent} \
+        "SELECT c.n, h.execution_id, h.event_id, h.age, h.size, COALESCE(date_part('epoch', h.created_at), 0), \
+                COALESCE({recent}, true), \
+                CASE WHEN h.size <= {LONG} THEN h.event_data END \
+         FROM unnest($1::text[]) WITH ORDINALITY AS c(id, n) {old} \
          CROSS JOIN LATERAL ( \
-           SELECT h.execution_id, h.event_id, age(h.xmin)::int8 AS age, octet_length(h.event_data)::int8 AS size, h.event_data \
+           SELECT h.execution_id, h.event_id, age(h.xmin)::int8 AS age, octet_length(h.event_data)::int8 AS size, h.event_data, h.created_at \
            FROM {schema}.history h WHERE h.instance_id = c.id \
              AND (h.execution_id, h.event_id) > ( \
                CASE WHEN c.n = 1 THEN COALESCE($2::int8, old.execution_id, {first}) ELSE COALESCE(old.execution_id, {first}) END, \
@@ -216,6 +234,9 @@ fn statement(schema: &Schema, range: Range, horizon: &Horizon, cursor: &Cursor) 
            ORDER BY h.execution_id, h.event_id LIMIT {PAGE}) AS h \
          ORDER BY c.n, h.execution_id, h.event_id LIMIT {PAGE}",
         first = "(-9223372036854775808)::int8",
+        recent = cursor
+            .complete_ms
+            .map_or_else(|| "true".to_owned(), |ms| format!("h.created_at > {}", literal(ms))),
     )
 }
 
@@ -247,7 +268,7 @@ async fn fetch_long(snapshot: &mut Snapshot, instances: &[String], rows: &mut [R
         while let Some(text) = texts.try_next().await? {
             let at = usize::try_from(text.try_get::<i64, _>(0)? - 1).unwrap_or(usize::MAX);
             if let Some(row) = now.get_mut(at) {
-                row.text = text.try_get(1)?;
+                row.text = raw(&text, 1)?.map(<[u8]>::to_vec);
             }
         }
         rest = later;
@@ -289,7 +310,8 @@ pub(super) async fn next_instances(
         .bind(limit)
         .fetch_all(connection)
         .await?;
-    let instances = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+    let ids = rows.iter().map(|row| Ok(text(row, 0)?.unwrap_or_default()));
+    let instances = ids.collect::<Result<Vec<String>, sqlx::Error>>()?;
     let more = i64::try_from(instances.len()).unwrap_or(i64::MAX) >= limit;
     let after = half_read.filter(|place| instances.first() == Some(&place.instance));
     Ok((instances, after.and_then(|place| place.event), more))
