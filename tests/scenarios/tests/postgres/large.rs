@@ -1,17 +1,18 @@
 //! Payloads that nobody wants in memory.
 
-use std::time::Duration;
-
 use duroxide::providers::WorkItem;
 use duroxide_exporter::{PageRequest, connect};
-use scenarios::{exporter::Running, sql, stores::Kind};
+use scenarios::{sidecar::Program, sql, stores::Kind};
 
 use crate::value;
 
 const MIB: usize = 1 << 20;
 
+/// What the exporter may need with any payload.
+const MEMORY: u64 = 40 << 20;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_activity_with_a_hundred_megabytes_is_counted_by_its_name() {
+async fn items_with_a_hundred_megabytes_are_counted_by_their_names_and_cost_no_memory() {
     let fresh = Kind::DuroxidePgOpt.create().await;
     let provider = fresh.store.provider().await;
     let item = WorkItem::ActivityExecute {
@@ -24,13 +25,24 @@ async fn an_activity_with_a_hundred_megabytes_is_counted_by_its_name() {
         tag: None,
     };
     provider.enqueue_for_worker(item).await.unwrap();
-    let running =
-        Running::with(&fresh.store.url(), |builder| builder.poll_interval(Duration::from_millis(100))).await;
-    let scrape = running.fresh_scrape().await;
+    let message = WorkItem::ExternalRaised {
+        instance: "large".to_owned(),
+        name: "n".to_owned(),
+        data: "x".repeat(100 * MIB),
+    };
+    provider.enqueue_for_orchestrator(message, None).await.unwrap();
+    let exporter = Program::new(env!("CARGO_BIN_EXE_sidecar")).serve(&fresh.store.url());
+    let scrape = exporter.target().fresh_scrape().await;
     let labels = [("activity", "Swallow"), ("state", "ready")];
     assert_eq!(value(&scrape, "duroxide_activity_queue_messages", &labels), Some(1.0));
-    assert_eq!(value(&scrape, "duroxide_queue_undecodable_messages", &[("queue", "worker")]), Some(0.0));
-    running.stop().await;
+    for queue in ["worker", "orchestrator"] {
+        let undecodable = value(&scrape, "duroxide_queue_undecodable_messages", &[("queue", queue)]);
+        assert_eq!(undecodable, Some(0.0), "{queue}");
+    }
+    let orphans = value(&scrape, "duroxide_queue_orphan_messages", &[("queue", "orchestrator")]);
+    assert_eq!(orphans, Some(1.0));
+    let peak = exporter.peak_memory();
+    assert!(peak < MEMORY, "the exporter needed {} MiB", peak >> 20);
 }
 
 /// Pages end where the payload of one is enough, and go on behind it: nothing is left out, nothing comes twice.
