@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Of this process; absent while whoever writes may wait, as one-shot commands do.
 static LINES: OnceLock<Lines> = OnceLock::new();
 
-/// Standard error. As soon as the exporter serves nothing that is written here waits for its reader.
+/// Standard error. While the exporter serves, writing never waits for the reader.
 #[derive(Debug, Clone, Copy)]
 pub struct Stderr;
 

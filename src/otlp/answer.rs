@@ -112,7 +112,8 @@ impl Answer {
 
     /// Whether the body is of this type, as the head says.
     pub(super) fn is(&self, kind: &str) -> bool {
-        self.header(CONTENT_TYPE).is_some_and(|of| of.starts_with(kind))
+        let start = self.header(CONTENT_TYPE).and_then(|of| of.get(..kind.len()));
+        start.is_some_and(|start| start.eq_ignore_ascii_case(kind))
     }
 
     /// Where a redirect leads, without what may be secret. Empty if it is none.
