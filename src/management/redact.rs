@@ -114,10 +114,11 @@ fn is_the_frameworks(reason: &Value) -> bool {
 
 /// Shows the kind of a failure and whose it was; hides what it says.
 fn hide_in_details(details: &mut Value) {
-    let Some((kind, Value::Object(fields))) = only_entry(details) else { return hide(details) };
+    let Some((kind, content)) = only_entry(details) else { return hide(details) };
     if !matches!(kind.as_str(), "Application" | "Configuration" | "Infrastructure" | "Poison") {
         return hide(details);
     }
+    let Value::Object(fields) = content else { return hide(content) };
     for (name, value) in fields {
         match name.as_str() {
             "retryable" | "attempt_count" | "max_attempts" if value.is_boolean() || value.is_number() => {}
@@ -132,30 +133,34 @@ fn hide_in_details(details: &mut Value) {
 
 /// Kinds are words of the framework; `Cancelled` comes with a reason, `MissingVersion` (old) with a version.
 fn hide_in_kind(kind: &mut Value) {
-    match kind {
-        Value::String(word)
-            if matches!(
-                word.as_str(),
-                "ActivityFailed"
-                    | "OrchestrationFailed"
-                    | "Panicked"
-                    | "Nondeterminism"
-                    | "UnregisteredOrchestration"
-                    | "UnregisteredActivity"
-            ) => {}
-        _ => match only_entry(kind) {
-            Some((word, Value::Object(fields)))
-                if matches!(word.as_str(), "Cancelled" | "MissingVersion") =>
-            {
-                for (name, value) in fields {
-                    if !(name == "reason" && is_the_frameworks(value)) {
-                        hide(value);
-                    }
+    if kind.as_str().is_some_and(is_a_kind) {
+        return;
+    }
+    match only_entry(kind) {
+        Some((word, Value::Object(fields))) if is_a_kind(word) => {
+            for (name, value) in fields {
+                if !(name == "reason" && is_the_frameworks(value)) {
+                    hide(value);
                 }
             }
-            _ => hide(kind),
-        },
+        }
+        Some((word, content)) if is_a_kind(word) => hide(content),
+        _ => hide(kind),
     }
+}
+
+fn is_a_kind(word: &str) -> bool {
+    matches!(
+        word,
+        "ActivityFailed"
+            | "OrchestrationFailed"
+            | "Panicked"
+            | "Cancelled"
+            | "Nondeterminism"
+            | "UnregisteredOrchestration"
+            | "UnregisteredActivity"
+            | "MissingVersion"
+    )
 }
 
 /// What was tried too often: ids and names.

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::super::text::{self, cut};
 use crate::history::Event;
-use crate::labels::FailureKind;
 use crate::management::{Timestamp, redact};
 
 /// Longest payload in a line; JSON has all of it.
@@ -152,7 +151,7 @@ impl<'a> Tale<'a> {
     /// The kind of a failure, and what it says.
     fn failure(self) -> Self {
         let Some(details) = self.field("details") else { return self };
-        let kind = failure_kind(details);
+        let kind = self.event.failure_kind().unwrap_or_default();
         let fields = details.as_object().and_then(|object| object.values().next());
         let reason = fields.and_then(|fields| fields.pointer("/kind/Cancelled/reason"));
         let message = fields.and_then(|fields| fields.get("message")).filter(|message| !message.is_null());
@@ -226,24 +225,5 @@ fn shown(value: &Value) -> String {
         (Some(bytes), _) => text::bytes(bytes),
         // With the quotes and escapes of JSON a text of several lines is one, and its end is seen.
         (None, value) => cut(&value.to_string(), MAX_PAYLOAD),
-    }
-}
-
-/// Why something failed, from the failure's details.
-fn failure_kind(details: &Value) -> FailureKind {
-    let Some((category, fields)) = details.as_object().and_then(|object| object.iter().next()) else {
-        return FailureKind::Unknown;
-    };
-    let kind = fields.get("kind");
-    let word = kind.and_then(Value::as_str);
-    match category.as_str() {
-        "Application" if word == Some("Panicked") => FailureKind::Panicked,
-        "Application" if kind.is_some_and(|kind| kind.get("Cancelled").is_some()) => FailureKind::Cancelled,
-        "Application" => FailureKind::Application,
-        "Configuration" if word == Some("Nondeterminism") => FailureKind::Nondeterminism,
-        "Configuration" => FailureKind::Configuration,
-        "Infrastructure" => FailureKind::Infrastructure,
-        "Poison" => FailureKind::Poison,
-        _ => FailureKind::Unknown,
     }
 }

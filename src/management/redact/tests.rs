@@ -221,3 +221,33 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn hiding_leaves_the_kind_of_a_failure(
+        category in prop::sample::select(vec!["Application", "Configuration", "Infrastructure", "Poison", "New"]),
+        word in prop::sample::select(vec!["Panicked", "Cancelled", "Nondeterminism", "ActivityFailed", "secret"]),
+        form in 0..6,
+    ) {
+        let kind = match form {
+            0 => json!({"kind": word, "message": "secret"}),
+            1 => json!({"kind": {word: {"reason": "secret"}}}),
+            2 => json!({"kind": {word: "secret"}}),
+            3 => json!({"kind": {word: {}, "more": 1}}),
+            4 => json!(word),
+            _ => json!({"message": "secret"}),
+        };
+        for kind_of_event in ["OrchestrationFailed", "ActivityFailed", "SubOrchestrationFailed"] {
+            let event = json!({
+                "event_id": 1, "instance_id": "i", "execution_id": 1, "timestamp_ms": 1, "type": kind_of_event,
+                "details": {category: kind},
+            });
+            let mut event = Event::decode(&event.to_string()).unwrap();
+            let before = event.failure_kind();
+            event.hide_payloads();
+            prop_assert_eq!(event.failure_kind(), before);
+            let shown = serde_json::to_string(&event).unwrap();
+            prop_assert!(!shown.contains("secret"), "{}", shown);
+        }
+    }
+}
