@@ -10,12 +10,16 @@ mod failure;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 mod open;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+mod row;
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 mod waiting;
 
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 pub(crate) use brief::Brief;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 pub(crate) use open::{Effect, Open, Opens, Wait};
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+pub(crate) use row::Row;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 pub(crate) use waiting::Facts;
 
@@ -54,7 +58,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Decodes one stored event.
+    /// Decodes one event that says itself whose it is.
     ///
     /// # Errors
     /// When the text is no JSON object or misses a part of the envelope. The message holds no payload.
@@ -62,10 +66,26 @@ impl Event {
         serde_json::from_str(json).map_err(|error| DecodeError::from_json(&error))
     }
 
-    /// What is stored, if it is an event.
-    #[cfg(feature = "exporter")]
-    pub(crate) fn from_stored(text: &[u8]) -> Option<Self> {
-        Self::decode(std::str::from_utf8(text).ok()?).ok()
+    /// Decodes the event of a row, which says whose it is.
+    #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn of(row: Row<'_>) -> Result<Self, DecodeError> {
+        let text = row.text.ok_or(DecodeError::NO_TEXT)?;
+        let Stored { source_event_id, timestamp_ms, duroxide_version, event_type, mut fields } =
+            serde_json::from_str(text).map_err(|error| DecodeError::from_json(&error))?;
+        for of_the_row in ["event_id", "instance_id", "execution_id"] {
+            fields.remove(of_the_row);
+        }
+        Ok(Self {
+            event_id: row.event_id,
+            source_event_id,
+            instance_id: row.instance_id.to_owned(),
+            execution_id: row.execution_id,
+            timestamp_ms,
+            duroxide_version,
+            event_type,
+            undecodable: None,
+            fields,
+        })
     }
 
     /// A field that is a text.
@@ -77,6 +97,21 @@ impl Event {
     pub(crate) fn number(&self, field: &str) -> Option<u64> {
         self.fields.get(field)?.as_u64()
     }
+}
+
+/// What the text of a row tells.
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(default)]
+    source_event_id: Option<u64>,
+    timestamp_ms: u64,
+    #[serde(default)]
+    duroxide_version: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    #[serde(flatten)]
+    fields: serde_json::Map<String, serde_json::Value>,
 }
 
 impl TryFrom<&Event> for duroxide::Event {
@@ -95,7 +130,7 @@ impl TryFrom<&Event> for duroxide::Event {
 
 /// A stored event that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a history event: {class} at line {line}, column {column}")]
+#[error("not a history event: {class}{}", self.place())]
 pub struct DecodeError {
     class: &'static str,
     line: usize,
@@ -103,6 +138,16 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
+    fn place(&self) -> String {
+        match self.line {
+            0 => String::new(),
+            line => format!(" at line {line}, column {}", self.column),
+        }
+    }
+
+    #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
+    const NO_TEXT: Self = Self { class: "no valid UTF-8", line: 0, column: 0 };
+
     // The library's message may quote the content, which may be personal data; position and class do not.
     fn from_json(error: &serde_json::Error) -> Self {
         let class = match error.classify() {

@@ -335,6 +335,21 @@ impl EventType {
         let known = Self::ALL.iter().copied().find(|known| known.as_str() == name);
         known.filter(|known| *known != Self::Undecodable).unwrap_or(Self::Unknown)
     }
+
+    /// Whether it is the last of an execution, but for what is cleared up behind it.
+    pub(crate) fn ends_an_execution(self) -> bool {
+        matches!(
+            self,
+            Self::OrchestrationCompleted | Self::OrchestrationFailed | Self::OrchestrationContinuedAsNew
+        )
+    }
+}
+
+impl Default for EventType {
+    /// Of what nothing is known.
+    fn default() -> Self {
+        Self::Undecodable
+    }
 }
 
 impl Default for FailureKind {

@@ -10,10 +10,14 @@ mod tail;
 
 pub(crate) use census::{
     ActivityBacklog, Census, InstanceCensus, InstanceCount, Leases, Mode, QueueCensus, QueueDetail,
-    QueueStats, Replication, StoreFacts, Waiting,
+    QueueStats, Replication, RunningInstance, StoreFacts, Waiting,
 };
 pub(crate) use degraded::Degraded;
+#[cfg(test)]
+pub(crate) use tail::Alone;
 #[cfg(any(test, feature = "postgres", feature = "sqlite"))]
+pub(crate) use tail::Columns;
+#[cfg(feature = "sqlite")]
 pub(crate) use tail::SEPARATOR;
 #[cfg(feature = "sqlite")]
 pub(crate) use tail::pieces;

@@ -6,26 +6,31 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::DecodeError;
 use super::failure::kind_of;
+use super::{DecodeError, Row};
 use crate::labels::{EventType, FailureKind};
 
-/// The envelope of an event, and the fields that counting looks at as they stand in its text. A field of an unexpected type
-/// is as good as none: the envelope is what makes an event, here as in [`Event::decode`](super::Event::decode).
-#[derive(Debug, Clone, Deserialize)]
+/// Whose an event is, and the fields that counting looks at as they stand in its text. A field of an unexpected type is as
+/// good as none: time and type are what makes an event, here as in [`Event::of`](super::Event::of).
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Brief<'a> {
+    #[serde(skip)]
+    pub(crate) instance_id: &'a str,
+    #[serde(skip)]
+    pub(crate) execution_id: u64,
+    #[serde(skip)]
     pub(crate) event_id: u64,
     /// The event this one answers.
     #[serde(default)]
     pub(crate) source_event_id: Option<u64>,
-    #[serde(borrow)]
-    pub(crate) instance_id: Cow<'a, str>,
-    pub(crate) execution_id: u64,
     pub(crate) timestamp_ms: u64,
     #[serde(default, borrow)]
     pub(crate) duroxide_version: Cow<'a, str>,
     #[serde(rename = "type", deserialize_with = "event_type")]
     pub(crate) event_type: EventType,
+    /// Whether its text was read. Of one whose text was not, no more is known than that it ended its execution, from its column.
+    #[serde(skip)]
+    pub(crate) is_read: bool,
     #[serde(default, borrow)]
     name: Option<&'a RawValue>,
     #[serde(default, borrow)]
@@ -41,20 +46,28 @@ pub(crate) struct Brief<'a> {
 }
 
 impl<'a> Brief<'a> {
-    /// Decodes one stored event.
+    /// Decodes the event of a row.
     ///
     /// # Errors
-    /// Where [`Event::decode`](super::Event::decode) fails.
-    pub(crate) fn decode_text(json: &'a str) -> Result<Self, DecodeError> {
-        serde_json::from_str(json).map_err(|error| DecodeError::from_json(&error))
+    /// Where [`Event::of`](super::Event::of) fails.
+    pub(crate) fn of(row: Row<'a>) -> Result<Self, DecodeError> {
+        let text = row.text.ok_or(DecodeError::NO_TEXT)?;
+        let event: Self = serde_json::from_str(text).map_err(|error| DecodeError::from_json(&error))?;
+        Ok(Self { is_read: true, ..event }.with_ids(row))
     }
 
-    /// Decodes what may be no text at all.
-    ///
-    /// # Errors
-    /// Where [`Event::decode`](super::Event::decode) fails.
-    pub(crate) fn decode(json: &'a [u8]) -> Result<Self, DecodeError> {
-        serde_json::from_slice(json).map_err(|error| DecodeError::from_json(&error))
+    /// What is known of an event whose text cannot be decoded.
+    pub(crate) fn unread(row: Row<'a>) -> Self {
+        let event_type = match EventType::from_framework(row.event_type) {
+            end if end.ends_an_execution() => end,
+            _ => EventType::Undecodable,
+        };
+        Self { event_type, ..Self::default() }.with_ids(row)
+    }
+
+    fn with_ids(self, row: Row<'a>) -> Self {
+        let Row { instance_id, execution_id, event_id, .. } = row;
+        Self { instance_id, execution_id, event_id, ..self }
     }
 
     pub(crate) fn name(&self) -> Cow<'a, str> {
@@ -120,6 +133,7 @@ mod tests {
             odd in any::<bool>(),
             id in any::<u64>(),
             source in any::<Option<u64>>(),
+            column in prop::sample::select(vec!["", "TimerFired"]),
         ) {
             let value = if odd { json!({"name": [name.clone()]}) } else { json!(name.clone()) };
             let json = json!({
@@ -128,13 +142,18 @@ mod tests {
                 "instance": value, "fire_at_ms": id, "input": "x", "details": {"Poison": {"message": name}},
             })
             .to_string();
-            let (brief, event) = (Brief::decode_text(&json).unwrap(), Event::decode(&json).unwrap());
-            prop_assert_eq!(brief.event_id, event.event_id);
+            let row = Row {
+                instance_id: &name, execution_id: 4, event_id: id / 2, event_type: column, text: Some(&json),
+            };
+            let (brief, event) = (Brief::of(row).unwrap(), Event::of(row).unwrap());
+            let whose = (row.instance_id, row.execution_id, row.event_id);
+            prop_assert_eq!((&*event.instance_id, event.execution_id, event.event_id), whose);
+            prop_assert_eq!((brief.instance_id, brief.execution_id, brief.event_id), whose);
             prop_assert_eq!(brief.source_event_id, event.source_event_id);
-            prop_assert_eq!(&brief.instance_id, &event.instance_id);
             prop_assert_eq!(&brief.duroxide_version, &event.duroxide_version);
             prop_assert_eq!(brief.event_type, EventType::from_framework(&event.event_type));
-            prop_assert_eq!((brief.execution_id, brief.timestamp_ms), (3, 7));
+            prop_assert_eq!((event.timestamp_ms, brief.timestamp_ms), (7, 7));
+            prop_assert!(!event.fields.contains_key("instance_id") && !event.fields.contains_key("execution_id"));
             prop_assert_eq!(brief.name(), event.text("name").unwrap_or_default());
             prop_assert_eq!(brief.version(), event.text("version").unwrap_or_default());
             prop_assert_eq!(brief.reason(), event.text("reason").unwrap_or_default());
@@ -144,13 +163,26 @@ mod tests {
         }
     }
 
+    const ROW: Row<'_> = Row { instance_id: "a", execution_id: 1, event_id: 2, event_type: "", text: None };
+
     #[test]
     fn what_is_no_event_is_refused_likewise() {
-        for json in ["", "{}", "[]", "no JSON", r#"{"event_id":1}"#, "{\"event_id\":1,\"type\":\"\u{1}\"}"] {
-            let refused = Event::decode(json).is_err();
-            assert_eq!(Brief::decode_text(json).is_err(), refused, "{json}");
-            assert_eq!(Brief::decode(json.as_bytes()).is_err(), refused, "{json}");
+        for json in
+            ["", "{}", "[]", "no JSON", r#"{"event_id":1}"#, "{\"timestamp_ms\":1,\"type\":\"\u{1}\"}"]
+        {
+            let row = Row { text: Some(json), ..ROW };
+            assert!(Event::of(row).is_err() && Brief::of(row).is_err(), "{json}");
         }
-        assert!(Brief::decode(b"\xff").is_err());
+        assert!(Event::of(ROW).is_err() && Brief::of(ROW).is_err());
+    }
+
+    #[test]
+    fn of_what_cannot_be_read_the_column_tells_the_end() {
+        let event = |event_type| Brief::unread(Row { event_type, ..ROW });
+        assert_eq!(event("OrchestrationFailed").event_type, EventType::OrchestrationFailed);
+        for nothing in ["", "Event", "OrchestrationStarted", "ActivityCompleted"] {
+            assert_eq!(event(nothing).event_type, EventType::Undecodable, "{nothing}");
+        }
+        assert_eq!((event("").instance_id, event("").event_id, event("").is_read), ("a", 2, false));
     }
 }

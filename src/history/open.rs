@@ -85,7 +85,7 @@ impl<N: Clone> Opens<N> {
             }
             EventType::SubOrchestrationScheduled => {
                 let id = event.other_instance();
-                let instance_id = duroxide::build_child_instance_id(&event.instance_id, &id).into_boxed_str();
+                let instance_id = duroxide::build_child_instance_id(event.instance_id, &id).into_boxed_str();
                 self.begin(event, Wait::Child { name: name(&event.name()), instance_id })
             }
             EventType::TimerCreated => {
@@ -209,8 +209,13 @@ impl<N: Clone> Opens<N> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Row;
     use super::*;
     use serde_json::json;
+
+    fn row(event_id: u64, json: &str) -> Row<'_> {
+        Row { instance_id: "i", execution_id: 1, event_id, event_type: "", text: Some(json) }
+    }
 
     /// Takes events, each an id, its source, its type and its fields; answers the ids of what is open.
     fn open_after(events: &[(u64, Option<u64>, &str, serde_json::Value)]) -> Vec<u64> {
@@ -221,7 +226,7 @@ mod tests {
                 "type": kind,
             });
             event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-            opens.take(&Brief::decode(event.to_string().as_bytes()).unwrap(), str::to_owned);
+            opens.take(&Brief::of(row(*id, &event.to_string())).unwrap(), str::to_owned);
         }
         opens.iter().map(|open| open.event_id).collect()
     }
@@ -294,7 +299,8 @@ mod tests {
     fn a_fan_out_keeps_what_is_open_alone() {
         let mut opens = Opens::<()>::default();
         let mut take = |json: serde_json::Value| {
-            opens.take(&Brief::decode(json.to_string().as_bytes()).unwrap(), |_| ());
+            let id = json["event_id"].as_u64().unwrap();
+            opens.take(&Brief::of(row(id, &json.to_string())).unwrap(), |_| ());
             (opens.iter().count(), opens.open.len())
         };
         let event = |id: u64, source: Option<u64>, kind: &str| {

@@ -116,7 +116,7 @@ impl<P: Provider + ?Sized> ManagementAPI for P {
         let backend = Backend::of(self, "get_execution_timeline")?;
         let mut timeline = Timeline::builder(instance, execution_id);
         for event in &backend.history(instance, execution_id).await? {
-            timeline.push(&read::tolerant(event)?);
+            timeline.push(&read::tolerant(event, instance, execution_id)?);
         }
         Ok(timeline.finish())
     }

@@ -129,7 +129,7 @@ catalogue! {
     QUEUE_OLDEST_EXPIRED_LEASE_AGE = Gauge "duroxide.queue.oldest_expired_lease_age" Unit::Seconds, ["store", "queue"],
         "How long ago the oldest expired lease ran out. 0 when none is expired. Grows when a worker died and no other takes over.";
     QUEUE_ENQUEUED = Counter "duroxide.queue.enqueued" MESSAGE, ["store", "queue"],
-        "Messages ever put on the queue, from the table's own sequence: exact, also for rows that came and went between two polls. queue=orchestrator includes timers, which have no series of their own.";
+        "Messages ever put on the queue, from the table's own sequence: exact, also for rows that came and went between two polls. queue=orchestrator includes timers, which have no series of their own. Lower numbers, as of an earlier copy of the file, show after ten minutes.";
     QUEUE_DEQUEUED = Counter "duroxide.queue.dequeued" MESSAGE, ["store", "queue"],
         "Messages ever removed from the queue: enqueued minus those still there. queue=orchestrator includes timers.";
     QUEUE_RETRYING_MESSAGES = Gauge "duroxide.queue.retrying_messages" MESSAGE, ["store", "queue"],
@@ -172,7 +172,7 @@ catalogue! {
     EXECUTIONS_FINISHED = Counter "duroxide.executions.finished" Unit::Count("execution"), ["store", "orchestration", "version", "outcome", "failure_kind"],
         "Executions that ended. failure_kind is empty unless outcome is failed, and tells why from the event's details, never from the words of a message.";
     EXECUTION_DURATION = Histogram "duroxide.execution.duration" Unit::Seconds, ["store", "orchestration", "outcome"],
-        "Time from the first event of an execution to its last.";
+        "Time from the first event of an execution to its last. What is twenty years and more is a wrong clock: it is counted above all buckets, and not in the sum.";
     EXECUTION_HISTORY_EVENTS = Histogram "duroxide.execution.history_events" Unit::Count("event"), ["store", "orchestration", "outcome"],
         "Events of an execution when it ended. Each turn replays them all.";
 
@@ -194,11 +194,11 @@ catalogue! {
 
     // ---- history
     HISTORY_EVENTS = Counter "duroxide.history.events" Unit::Count("event"), ["store", "type"],
-        "Events counted, by type. unknown: a type this exporter does not know; undecodable: a row that holds no event, or one too large to be read.";
+        "Events counted, by type. unknown: a type this exporter does not know; undecodable: a row that holds no event, or one too large to be read; that it ended its execution is known all the same if its column says so, or on Postgres the beginning of a large one.";
     HISTORY_BACKLOG = Gauge "duroxide.history.backlog_events" Unit::Count("event"), ["store"],
         "Events that are in the store and have not been counted yet: what is left of a backfill, or of the time the exporter was away.";
     HISTORY_MISSED = Counter "duroxide.history.missed" Unit::Count("event"), ["store"],
-        "Events that were deleted before a poll saw them, as far as the store lets it be known.";
+        "Events that were deleted before a poll saw them, as far as the store lets it be known: on SQLite by the numbers of the rows, unless nothing newer was written before they were deleted; on Postgres never.";
     CENSUS_MISMATCHES = Counter "duroxide.census.mismatches" Unit::Count("recount"), ["store"],
         "Recounts of the instances that found others than had been reckoned from the history since the last. Always 0 unless somebody edits the store by hand, or this exporter is wrong.";
 

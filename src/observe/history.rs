@@ -19,8 +19,9 @@ pub(crate) use histogram::{Bounds, DURATION_MS, EVENTS, Histogram, LATENESS_MS, 
 pub(crate) use running::{Stuck, Survey, Waits};
 pub(crate) use totals::{ActivityTotals, ChildTotals, Ended, ExecutionTotals, Totals};
 
-use crate::history::{Brief, DecodeError};
-use crate::source::{Batch, Census, Chunk, ExecutionKey, InstanceCensus, Position, Start};
+use crate::history::Brief;
+use crate::labels::EventType;
+use crate::source::{Batch, Census, Chunk, ExecutionKey, InstanceCensus, Position, RunningInstance, Start};
 use fold::{Fold, Purpose};
 use instances::Instances;
 
@@ -40,9 +41,7 @@ pub(crate) struct Tracker {
     start: Start,
     instances: Instances,
     /// Running executions whose past is not known yet.
-    unknown: Vec<ExecutionKey>,
-    /// Running executions that have no past: rows that no runtime wrote.
-    blank: HashSet<ExecutionKey>,
+    unknown: Vec<RunningInstance>,
     backlog: u64,
     checked: Option<Instant>,
     check_after: Duration,
@@ -66,31 +65,15 @@ pub(crate) struct HistoryView {
 }
 
 /// Decoded events of one read.
-pub(crate) struct Decoded<'a> {
-    events: Vec<Brief<'a>>,
-    undecodable: u64,
-}
+pub(crate) struct Decoded<'a>(Vec<Brief<'a>>);
 
 impl<'a> Decoded<'a> {
     pub(crate) fn new(chunks: &'a [Chunk]) -> Self {
-        let texts = chunks.iter().map(Chunk::len).sum();
-        let mut decoded = Self { events: Vec::with_capacity(texts), undecodable: 0 };
+        let mut events = Vec::with_capacity(chunks.iter().map(Chunk::len).sum());
         for chunk in chunks {
-            decoded.undecodable += chunk.unreadable();
-            // One look at all of them whether they are UTF-8 is cheaper than one at each string in them.
-            match chunk.utf8_texts() {
-                Some(texts) => texts.map(Brief::decode_text).for_each(|event| decoded.push(event)),
-                None => chunk.texts().map(Brief::decode).for_each(|event| decoded.push(event)),
-            }
+            chunk.each(|row| events.push(Brief::of(row).unwrap_or_else(|_| Brief::unread(row))));
         }
-        decoded
-    }
-
-    fn push(&mut self, event: Result<Brief<'a>, DecodeError>) {
-        match event {
-            Ok(event) => self.events.push(event),
-            Err(_) => self.undecodable += 1,
-        }
+        Self(events)
     }
 }
 
@@ -112,7 +95,6 @@ impl Tracker {
             start,
             instances: Instances::default(),
             unknown: Vec::new(),
-            blank: HashSet::default(),
             backlog: 0,
             checked: None,
             check_after: RECOUNT,
@@ -143,15 +125,18 @@ impl Tracker {
     /// The next executions whose past is to be read, and up to where.
     pub(crate) fn to_recall(&self) -> Option<(Vec<ExecutionKey>, Position)> {
         let Start::After(position) = &self.start else { return None };
-        let next: Vec<_> = self.unknown.iter().take(RECALL).cloned().collect();
+        let next: Vec<_> = self.unknown.iter().take(RECALL).map(|row| row.key.clone()).collect();
         (!next.is_empty()).then(|| (next, position.clone()))
     }
 
     /// The past of so many executions of [`Self::to_recall`] has been read, also that of those that are gone.
     pub(crate) fn recalled(&mut self, executions: usize) {
-        let running = self.fold.running();
-        let recalled = self.unknown.drain(..executions.min(self.unknown.len()));
-        self.blank.extend(recalled.filter(|key| !running.contains_key(&key.instance_id)));
+        for row in self.unknown.drain(..executions.min(self.unknown.len())) {
+            // Its first event is damaged or too large, or it has none at all: it runs nevertheless.
+            if !self.fold.running().contains_key(&row.key.instance_id) {
+                self.fold.adopt(row);
+            }
+        }
     }
 
     /// Executions of which events were read, but not what they did before.
@@ -159,8 +144,9 @@ impl Tracker {
         let mut begun: HashSet<(&str, u64)> = HashSet::default();
         let mut strays: HashSet<ExecutionKey> = HashSet::default();
         let mut last: Option<(&str, u64)> = None;
-        for event in &decoded.events {
-            let key = (&*event.instance_id, event.execution_id);
+        // Of what cannot be read there is nothing to tell, whatever its execution did before.
+        for event in decoded.0.iter().filter(|event| event.event_type != EventType::Undecodable) {
+            let key = (event.instance_id, event.execution_id);
             if last.replace(key) == Some(key) {
                 continue;
             }
@@ -175,7 +161,7 @@ impl Tracker {
 
     /// Takes a piece of the past of executions.
     pub(crate) fn recall(&mut self, chunk: &Chunk) {
-        for event in &Decoded::new(std::slice::from_ref(chunk)).events {
+        for event in &Decoded::new(std::slice::from_ref(chunk)).0 {
             self.fold.take(event, Purpose::Recall);
         }
     }
@@ -185,21 +171,19 @@ impl Tracker {
         self.fold.forget();
         self.instances.forget();
         self.unknown.clear();
-        self.blank.clear();
     }
 
     /// Counts what was read, and goes on behind it. Whether anything was counted.
     pub(crate) fn advance(&mut self, decoded: &Decoded<'_>, batch: &Batch) -> bool {
-        for event in &decoded.events {
+        for event in &decoded.0 {
             self.fold.take(event, Purpose::Count);
         }
-        self.fold.undecodable(decoded.undecodable);
         self.fold.totals.missed += batch.missed;
         self.backlog = batch.backlog;
         self.start = Start::After(batch.position.clone());
         self.instances.take(self.fold.take_changes());
         self.fold.tidy();
-        !decoded.events.is_empty() || decoded.undecodable > 0 || batch.missed > 0
+        !decoded.0.is_empty() || batch.missed > 0
     }
 
     /// Compares what is reckoned with a census of the moment up to which the history has just been counted; answers what
@@ -242,16 +226,13 @@ impl Tracker {
         for row in &recount.counts {
             self.fold.announce(&row.orchestration, &row.version);
         }
-        let here: HashSet<&ExecutionKey> = running.iter().collect();
+        let here: HashSet<&ExecutionKey> = running.iter().map(|row| &row.key).collect();
         self.fold.running_mut().retain(|id, running| {
             let key = ExecutionKey { instance_id: id.clone(), execution_id: running.execution_id };
             here.contains(&key)
         });
         let known = self.fold.running();
-        self.blank.retain(|key| here.contains(key));
-        let unknown = running
-            .into_iter()
-            .filter(|key| !known.contains_key(&key.instance_id) && !self.blank.contains(key));
+        let unknown = running.into_iter().filter(|row| !known.contains_key(&row.key.instance_id));
         self.unknown = unknown.collect();
         if self.instances.adopt(recount) == Some(false) {
             self.fold.totals.mismatches += 1;
@@ -262,7 +243,7 @@ impl Tracker {
     pub(crate) fn state(&self) -> Option<(&Position, &Totals)> {
         match &self.start {
             Start::After(position) => Some((position, &self.fold.totals)),
-            Start::Now | Start::Beginning => None,
+            Start::Now { .. } | Start::Beginning => None,
         }
     }
 

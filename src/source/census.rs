@@ -166,7 +166,16 @@ pub(crate) struct Leases {
 pub(crate) struct InstanceCensus {
     pub(crate) counts: Vec<InstanceCount>,
     /// The running instances and their current executions; empty for a backend without a history.
-    pub(crate) running: Vec<ExecutionKey>,
+    pub(crate) running: Vec<RunningInstance>,
+}
+
+/// A running instance with its current execution, as their rows have them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunningInstance {
+    pub(crate) key: ExecutionKey,
+    pub(crate) orchestration: Arc<str>,
+    pub(crate) version: Arc<str>,
+    pub(crate) started_ms: Option<i64>,
 }
 
 /// Instances of one orchestration, version and status.

@@ -1,37 +1,69 @@
 //! The history of a store as it grows: where to go on, what was read, how to say where one is.
 //!
-//! What is read is text as it is stored. Reading it (SQL), decoding it and folding it are different work in different
+//! What is read is rows as they are stored. Reading it (SQL), decoding it and folding it are different work in different
 //! rooms: a read is over, and its transaction ended, before the first event is decoded.
 
 use serde::{Deserialize, Serialize};
 
-/// Separates the texts of a [`Chunk`]: a control character that no JSON holds unescaped (RFC 7464 uses it likewise).
-pub(crate) const SEPARATOR: u8 = 0x1e;
+use crate::history::Row;
+
+/// Separates what is joined in a [`Chunk`]: a control character that no JSON holds unescaped (RFC 7464 uses it likewise).
+pub(crate) const SEPARATOR: char = '\x1e';
 
 /// Where reading begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// Behind everything that is there.
-    Now,
+    /// Behind everything that is there. A store that was made after this moment, by this machine's clock, has no past to be
+    /// left out: then with the oldest event.
+    Now { since_ms: i64 },
     /// With the oldest event that is still there.
     Beginning,
     /// Where an earlier read ended.
     After(Position),
 }
 
+impl Start {
+    /// Where who has read nothing yet begins, at this moment.
+    #[cfg(feature = "exporter")]
+    pub(crate) fn first(backfill: bool) -> Self {
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since_ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        if backfill { Self::Beginning } else { Self::Now { since_ms } }
+    }
+}
+
 /// How far a history has been read. Only the backend that made it understands it; everybody may store it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Position(pub(crate) serde_json::Value);
 
-/// Texts of events, in an order in which the events of each execution follow each other as they were written.
+/// Rows of a history, in an order in which the events of each execution follow each other as they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Chunk {
-    /// Many, with a [`SEPARATOR`] between each and the next.
-    Joined(Vec<u8>),
-    /// One that is by itself.
-    One(Vec<u8>),
-    /// So many that are too large to be looked at, or no text at all: they are counted, and nothing else.
-    Unreadable(u64),
+    /// Many.
+    Joined(Columns),
+    /// One that is by itself: a [`SEPARATOR`] is in it, or its text could not be read.
+    One(Alone),
+}
+
+/// The columns of many rows, in each a [`SEPARATOR`] between a row and the next: so a database hands them over faster than
+/// row by row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Columns {
+    pub(crate) instances: String,
+    pub(crate) executions: String,
+    pub(crate) events: String,
+    pub(crate) types: String,
+    pub(crate) texts: String,
+}
+
+/// See [`Row`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alone {
+    pub(crate) key: ExecutionKey,
+    pub(crate) event_id: u64,
+    pub(crate) event_type: String,
+    pub(crate) text: Option<String>,
 }
 
 /// One step along a history.
@@ -50,7 +82,7 @@ pub(crate) struct Batch {
     pub(crate) rewritten: u64,
     /// Events that had been read last are gone, deleted or undone: what was known of executions may be untrue.
     pub(crate) rewound: bool,
-    /// The position before is not to be found in this store at all: why, and how reading went on, for people.
+    /// The store went to another point of its history, or is another: how reading went on, for people.
     pub(crate) lost: Option<String>,
 }
 
@@ -65,48 +97,95 @@ pub(crate) struct ExecutionKey {
 }
 
 impl Chunk {
-    /// The texts, one by one.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        let text = match self {
-            Self::Joined(text) | Self::One(text) => text.as_slice(),
-            Self::Unreadable(_) => &[],
+    /// Hands over the rows, one by one.
+    pub(crate) fn each<'a>(&'a self, mut take: impl FnMut(Row<'a>)) {
+        let columns = match self {
+            Self::Joined(columns) => columns,
+            Self::One(Alone { key, event_id, event_type, text }) => {
+                return take(Row {
+                    instance_id: &key.instance_id,
+                    execution_id: key.execution_id,
+                    event_id: *event_id,
+                    event_type,
+                    text: text.as_deref(),
+                });
+            }
         };
-        let ends = matches!(self, Self::Joined(_)).then(|| memchr::memchr_iter(SEPARATOR, text));
-        let last = (!matches!(self, Self::Unreadable(_))).then_some(text.len());
-        let mut begin = 0;
-        ends.into_iter().flatten().chain(last).filter_map(move |end| {
-            let one = text.get(begin..end);
-            begin = end + 1;
-            one
-        })
-    }
-
-    /// The texts of many, if all of them are UTF-8.
-    #[cfg(feature = "exporter")]
-    pub(crate) fn utf8_texts(&self) -> Option<impl Iterator<Item = &str>> {
-        let Self::Joined(texts) = self else { return None };
-        Some(std::str::from_utf8(texts).ok()?.split(char::from(SEPARATOR)))
-    }
-
-    /// How many texts there are.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Joined(texts) => pieces(texts),
-            Self::One(_) => 1,
-            Self::Unreadable(_) => 0,
+        let Columns { instances, executions, events, types, texts } = columns;
+        let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let (mut instances, mut executions) = (split(instances), split(executions));
+        let (mut events, mut types) = (split(events), split(types));
+        for text in split(texts) {
+            take(Row {
+                instance_id: instances.next().unwrap_or_default(),
+                execution_id: number(executions.next()),
+                event_id: number(events.next()),
+                event_type: types.next().unwrap_or_default(),
+                text: Some(text),
+            });
         }
     }
 
-    /// Events that have no text here.
-    pub(crate) fn unreadable(&self) -> u64 {
+    /// How many rows there are.
+    #[cfg(feature = "exporter")]
+    pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Unreadable(events) => *events,
-            Self::Joined(_) | Self::One(_) => 0,
+            Self::Joined(columns) => pieces(&columns.texts),
+            Self::One(_) => 1,
         }
     }
 }
 
-/// How many texts are joined.
-pub(crate) fn pieces(joined: &[u8]) -> usize {
-    memchr::memchr_iter(SEPARATOR, joined).count() + 1
+#[cfg(any(test, feature = "postgres", feature = "sqlite"))]
+impl Columns {
+    /// Adds a row; `false` if it has to be by itself.
+    pub(crate) fn push(&mut self, row: Row<'_>) -> bool {
+        let Row { instance_id, execution_id, event_id, event_type, text } = row;
+        let Some(text) =
+            text.filter(|text| ![instance_id, event_type, text].iter().any(|t| t.contains(SEPARATOR)))
+        else {
+            return false;
+        };
+        // Every column has something of each row before, if only a separator.
+        if !self.executions.is_empty() {
+            for column in [
+                &mut self.instances,
+                &mut self.executions,
+                &mut self.events,
+                &mut self.types,
+                &mut self.texts,
+            ] {
+                column.push(SEPARATOR);
+            }
+        }
+        self.instances += instance_id;
+        self.executions += &execution_id.to_string();
+        self.events += &event_id.to_string();
+        self.types += event_type;
+        self.texts += text;
+        true
+    }
+}
+
+#[cfg(any(test, feature = "postgres", feature = "sqlite"))]
+impl From<Row<'_>> for Chunk {
+    fn from(row: Row<'_>) -> Self {
+        let Row { instance_id, execution_id, event_id, event_type, text } = row;
+        Self::One(Alone {
+            key: ExecutionKey { instance_id: instance_id.into(), execution_id },
+            event_id,
+            event_type: event_type.to_owned(),
+            text: text.map(str::to_owned),
+        })
+    }
+}
+
+fn split(joined: &str) -> impl Iterator<Item = &str> {
+    joined.split(SEPARATOR)
+}
+
+/// How many values are joined.
+#[cfg(any(feature = "exporter", feature = "sqlite"))]
+pub(crate) fn pieces(joined: &str) -> usize {
+    memchr::memchr_iter(SEPARATOR as u8, joined.as_bytes()).count() + 1
 }

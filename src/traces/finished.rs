@@ -24,37 +24,27 @@ const FIRST_EVENT: u64 = 1;
 impl Finished {
     /// The executions of which these events tell that they ended, each once.
     pub(super) fn of(chunks: &[Chunk], payloads: bool) -> Self {
-        let texts = || chunks.iter().flat_map(Chunk::texts);
         let mut begun = HashSet::new();
-        // What cannot be read may be part of anything.
-        let mut damaged = chunks.iter().any(|chunk| chunk.unreadable() > 0);
+        let mut damaged = false;
         let mut finished: HashMap<ExecutionKey, Option<Past>> = HashMap::new();
-        for text in texts() {
-            // The counting lane counts what cannot be decoded.
-            let Ok(event) = Brief::decode(text) else {
-                damaged = true;
-                continue;
-            };
-            let key = || ExecutionKey {
-                instance_id: (*event.instance_id).into(),
-                execution_id: event.execution_id,
-            };
-            match event.event_type {
-                EventType::OrchestrationStarted if event.event_id == FIRST_EVENT => {
-                    begun.insert(key());
-                }
-                EventType::OrchestrationCompleted
-                | EventType::OrchestrationFailed
-                | EventType::OrchestrationContinuedAsNew => {
-                    let key = key();
-                    let whole = begun.contains(&key) && !damaged;
-                    finished.entry(key.clone()).or_insert_with(|| whole.then(|| Past::new(&key, payloads)));
-                }
-                _ => {}
+        let mut look = |row| {
+            let event = Brief::of(row).unwrap_or_else(|_| Brief::unread(row));
+            // The counting lane counts what cannot be decoded. It may be part of anything.
+            damaged |= !event.is_read;
+            let key =
+                || ExecutionKey { instance_id: event.instance_id.into(), execution_id: event.execution_id };
+            if event.event_type == EventType::OrchestrationStarted && event.event_id == FIRST_EVENT {
+                begun.insert(key());
+            } else if event.is_read && event.event_type.ends_an_execution() {
+                let key = key();
+                let whole = begun.contains(&key) && !damaged;
+                finished.entry(key.clone()).or_insert_with(|| whole.then(|| Past::new(&key, payloads)));
             }
-        }
+        };
+        chunks.iter().for_each(|chunk| chunk.each(&mut look));
         if finished.values().any(Option::is_some) {
-            for event in texts().filter_map(Event::from_stored) {
+            let mut push = |row| {
+                let Ok(event) = Event::of(row) else { return };
                 let key = ExecutionKey {
                     instance_id: event.instance_id.as_str().into(),
                     execution_id: event.execution_id,
@@ -62,7 +52,8 @@ impl Finished {
                 if let Some(Some(past)) = finished.get_mut(&key) {
                     past.push(&event);
                 }
-            }
+            };
+            chunks.iter().for_each(|chunk| chunk.each(&mut push));
         }
         let mut sorted = Self::default();
         for (key, past) in finished {

@@ -79,6 +79,8 @@ pub(crate) struct Lane {
     recognised: bool,
     /// The last failure to read the store, which is not told twice.
     unread: Option<String>,
+    /// The last failure to write the state file was told.
+    unsaved: bool,
 }
 
 /// How a step ended.
@@ -111,7 +113,7 @@ impl Lane {
         if collectors.traces.is_some() {
             telemetry.announce_traces(&store);
         }
-        let start = if settings.backfill { Start::Beginning } else { Start::Now };
+        let start = Start::first(settings.backfill);
         let mut lane = Self {
             store,
             source,
@@ -124,6 +126,7 @@ impl Lane {
             identity: None,
             recognised: false,
             unread: None,
+            unsaved: false,
         };
         lane.load();
         lane
@@ -134,7 +137,6 @@ impl Lane {
         match file.load() {
             Ok(None) => {}
             Ok(Some(Ok(Kept { identity, position }))) => {
-                tracing::info!(store = %self.store, file = %file.path().display(), "traces go on where they ended");
                 self.start = Start::After(position);
                 self.claimed = Some(identity);
             }
@@ -150,7 +152,7 @@ impl Lane {
     }
 
     fn begin_anew(&mut self, why: state::Unusable) {
-        self.start = if self.settings.backfill { Start::Beginning } else { Start::Now };
+        self.start = Start::first(self.settings.backfill);
         let Some(file) = &self.file else { return };
         let path = file.path().display();
         match file.set_aside(why) {
@@ -283,10 +285,12 @@ impl Lane {
         let census = source::within(limit, self.source.read(request, limit)).await?.census;
         self.identity = census.and_then(|census| census.identity);
         self.recognised = true;
-        if let Some(Some(claimed)) = self.claimed.take()
-            && self.identity.as_ref().is_some_and(|identity| *identity != claimed)
-        {
-            self.begin_anew(state::Unusable::Foreign);
+        if let Some(claimed) = self.claimed.take() {
+            if claimed.is_some() && self.identity.is_some() && claimed != self.identity {
+                self.begin_anew(state::Unusable::Foreign);
+            } else {
+                tracing::info!(store = %self.store, "traces go on where they ended");
+            }
         }
         Ok(())
     }
@@ -355,9 +359,20 @@ impl Lane {
         let file = Arc::clone(file);
         let path = file.path().display().to_string();
         let saved = tokio::task::spawn_blocking(move || file.save(&kept)).await;
-        if let Err(error) = saved.unwrap_or_else(|error| Err(error.into())) {
-            self.telemetry.state_write_failed(&self.store);
-            tracing::debug!(store = %self.store, file = %path, "the position of the traces cannot be written: {error}");
+        match saved.unwrap_or_else(|error| Err(error.into())) {
+            Ok(()) if std::mem::take(&mut self.unsaved) => {
+                tracing::info!(store = %self.store, file = %path, "the state file of the traces is written again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                self.telemetry.state_write_failed(&self.store);
+                if !std::mem::replace(&mut self.unsaved, true) {
+                    tracing::error!(
+                        store = %self.store, file = %path,
+                        "the state file of the traces cannot be written: {error}. Until it can, a restart sends again what was sent since the last write"
+                    );
+                }
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an execution did, from its events.
 
 use super::payload::Payloads;
-use crate::history::Event;
+use crate::history::{Event, Row};
 use crate::management::{Timeline, TimelineBuilder};
 use crate::source::{Chunk, ExecutionKey};
 
@@ -42,38 +42,30 @@ impl Reader {
     }
 
     pub(super) fn take(&mut self, chunk: &Chunk) {
-        for text in chunk.texts() {
-            match Event::from_stored(text) {
-                Some(event) => self.push(&event),
-                None => self.lost(1),
+        chunk.each(|row| {
+            let past = self.of(row);
+            match Event::of(row) {
+                Ok(event) => past.push(&event),
+                Err(_) => past.timeline.skip(1),
             }
-        }
-        self.lost(chunk.unreadable());
-    }
-
-    fn push(&mut self, event: &Event) {
-        let same = self.open.as_ref().is_some_and(|(key, _)| {
-            *key.instance_id == *event.instance_id && key.execution_id == event.execution_id
         });
-        if !same {
-            self.close();
-            let key = ExecutionKey {
-                instance_id: event.instance_id.as_str().into(),
-                execution_id: event.execution_id,
-            };
-            let past = Past::new(&key, self.payloads);
-            self.open = Some((key, past));
-        }
-        if let Some((_, past)) = &mut self.open {
-            past.push(event);
-        }
     }
 
-    /// Events that cannot be decoded are of the execution whose others they are among.
-    fn lost(&mut self, events: u64) {
-        if let Some((_, past)) = &mut self.open {
-            past.timeline.skip(events);
+    /// The past of the execution that a row belongs to.
+    fn of(&mut self, row: Row<'_>) -> &mut Past {
+        let same = |(key, _): &(ExecutionKey, Past)| {
+            *key.instance_id == *row.instance_id && key.execution_id == row.execution_id
+        };
+        if !self.open.as_ref().is_some_and(same) {
+            self.close();
         }
+        let payloads = self.payloads;
+        let (_, past) = self.open.get_or_insert_with(|| {
+            let key = ExecutionKey { instance_id: row.instance_id.into(), execution_id: row.execution_id };
+            let past = Past::new(&key, payloads);
+            (key, past)
+        });
+        past
     }
 
     fn close(&mut self) {

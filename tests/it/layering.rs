@@ -18,7 +18,7 @@ const RULES: &[Rule] = &[
     Rule { room: "history", may_use: &["labels"] },
     Rule { room: "management", may_use: &["history", "labels"] },
     Rule { room: "client", may_use: &["history", "labels", "management"] },
-    Rule { room: "source", may_use: &["labels", "management"] },
+    Rule { room: "source", may_use: &["history", "labels", "management"] },
     Rule { room: "store", may_use: &["history", "labels", "management", "source"] },
     Rule { room: "observe", may_use: &["history", "labels", "source", "state", "telemetry"] },
     Rule { room: "metrics", may_use: &["labels", "source", "observe", "telemetry"] },

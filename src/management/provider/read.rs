@@ -144,7 +144,11 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
         let events = self.history(instance, execution_id).await?;
         let mut rest =
             events.iter().filter(|event| after.is_none_or(|after| event.event_id() > after)).peekable();
-        let items = rest.by_ref().take(limit).map(tolerant).collect::<Result<Vec<Event>>>()?;
+        let items = rest
+            .by_ref()
+            .take(limit)
+            .map(|event| tolerant(event, instance, execution_id))
+            .collect::<Result<Vec<Event>>>()?;
         let next = rest.peek().and(items.last()).map(|event| List::Events.key(event.event_id));
         Ok(Page { items, next, partial: false })
     }
@@ -156,7 +160,12 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
         let mut history = Vec::with_capacity(executions.len());
         for execution in &executions {
             let events = self.history(instance, execution.execution_id).await?;
-            history.push(events.iter().map(tolerant).collect::<Result<_>>()?);
+            history.push(
+                events
+                    .iter()
+                    .map(|event| tolerant(event, instance, execution.execution_id))
+                    .collect::<Result<_>>()?,
+            );
         }
         Ok(InstanceExport { instance: info, executions, history })
     }
@@ -230,12 +239,15 @@ pub(super) fn moment(millis: u64) -> Option<Timestamp> {
     i64::try_from(millis).ok().filter(|millis| *millis > 0).map(Timestamp::from_unix_millis)
 }
 
-/// The framework's event as ours.
-pub(super) fn tolerant(event: &duroxide::Event) -> Result<Event> {
-    serde_json::to_value(event).and_then(serde_json::from_value).map_err(|_| ManagementError::Undecodable {
+/// The framework's event as ours, one of the execution that was asked for: some versions of the framework
+/// wrote events that do not say whose they are.
+pub(super) fn tolerant(event: &duroxide::Event, instance: &str, execution_id: u64) -> Result<Event> {
+    let decoded = serde_json::to_value(event).and_then(serde_json::from_value::<Event>);
+    let decoded = decoded.map_err(|_| ManagementError::Undecodable {
         what: format!("event {}", event.event_id()),
         why: "the framework's form of it is not the stored one".to_owned(),
-    })
+    })?;
+    Ok(Event { instance_id: instance.to_owned(), execution_id, ..decoded })
 }
 
 /// Limit and key of a page whose keys are numbers.

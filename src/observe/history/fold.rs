@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
+use super::histogram::took;
 use super::running::Running;
 use super::totals::{Orchestration, Place, Totals};
-use crate::history::{Brief, Effect, Open, Opens, Wait};
+use crate::history::{Brief, Effect, Open, Opens, Row, Wait};
 use crate::labels::name::shorten;
 use crate::labels::{Channel, EventType, ExecutionOutcome, InstanceStatus, Outcome};
-use crate::source::ExecutionKey;
+use crate::source::{ExecutionKey, RunningInstance};
 
 /// So many ended executions with something still open are remembered, for what is cancelled because of the end comes
 /// behind the end, and a step along the history may end between the two.
@@ -63,8 +64,23 @@ impl Fold {
     pub(super) fn is_stray(&self, event: &Brief<'_>) -> bool {
         let known = |running: &Running| running.execution_id >= event.execution_id;
         event.event_type != EventType::OrchestrationStarted
-            && !self.running.get(&*event.instance_id).is_some_and(known)
+            && !self.running.get(event.instance_id).is_some_and(known)
             && !self.ended.iter().any(|(key, _)| is_of(key, event))
+    }
+
+    /// Takes a running execution whose first event is not to be read, as its row has it.
+    pub(super) fn adopt(&mut self, row: RunningInstance) {
+        let RunningInstance { key, orchestration, version, started_ms } = row;
+        let place = self.totals.executions.place(&(Arc::clone(&orchestration), Arc::clone(&version)));
+        let distributions = self.totals.orchestrations.place(&orchestration);
+        let ExecutionKey { instance_id, execution_id } = key;
+        let first = Row { instance_id: &instance_id, execution_id, event_id: 1, event_type: "", text: None };
+        let nothing = Brief::unread(first);
+        let names = (orchestration, version);
+        let mut running = Running::new(&nothing, names, self.name(""), place, distributions);
+        running.started_ms = started_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0);
+        running.events = 0;
+        self.running.insert(instance_id, running);
     }
 
     /// A name that was met elsewhere: what is counted under it begins with 0, so that a first increase is seen as one.
@@ -73,27 +89,26 @@ impl Fold {
         self.totals.orchestrations.place(orchestration);
     }
 
-    /// Takes an event whose text cannot be decoded.
-    pub(super) fn undecodable(&mut self, events: u64) {
-        self.totals.events.add(EventType::Undecodable, events);
-    }
-
     pub(super) fn take(&mut self, event: &Brief<'_>, purpose: Purpose) {
         let count = purpose == Purpose::Count;
         if count {
-            self.totals.events.add(event.event_type, 1);
+            let counted = if event.is_read { event.event_type } else { EventType::Undecodable };
+            self.totals.events.add(counted, 1);
             match event.event_type {
                 EventType::ExternalEvent => self.totals.received.add(Channel::Event, 1),
                 EventType::ExternalEventPersistent => self.totals.received.add(Channel::Queue, 1),
                 _ => {}
             }
         }
-        if event.event_type == EventType::OrchestrationStarted {
-            return self.started(event, count);
+        match event.event_type {
+            EventType::OrchestrationStarted => return self.started(event, count),
+            // Whatever it did, it is not known.
+            EventType::Undecodable => return,
+            _ => {}
         }
         let Some(running) = self
             .running
-            .get_mut(&*event.instance_id)
+            .get_mut(event.instance_id)
             .filter(|running| running.execution_id == event.execution_id)
         else {
             return self.after_the_end(event, count);
@@ -126,22 +141,24 @@ impl Fold {
             }
             // The first execution of an instance makes it: one of the same id that was there before is gone.
             let goes_on = event.execution_id > 1;
-            let before = self.running.get(&*event.instance_id).filter(|_| goes_on);
+            let before = self.running.get(event.instance_id).filter(|_| goes_on);
             let from = before.map(|before| (before.orchestration.clone(), InstanceStatus::Running));
             self.changes.push(Change { from, to: (orchestration.clone(), InstanceStatus::Running) });
         }
         let running = Running::new(event, orchestration, runtime_version, place, distributions);
-        if let Some(before) = self.running.insert(event.instance_id.as_ref().into(), running) {
-            self.remember(&event.instance_id, before);
+        if let Some(before) = self.running.insert(event.instance_id.into(), running) {
+            self.remember(event.instance_id, before);
         }
     }
 
     /// An execution ends once, whatever is written behind its end.
     fn finished(&mut self, event: &Brief<'_>, outcome: ExecutionOutcome, count: bool) {
-        let Some(running) = self.running.get_mut(&*event.instance_id) else { return };
+        let Some(running) = self.running.get_mut(event.instance_id) else { return };
         let first = !std::mem::replace(&mut running.continued, true);
         let (place, distributions) = (running.place, running.distributions);
-        let (duration_ms, events) = (event.timestamp_ms.saturating_sub(running.started_ms), running.events);
+        let observed = running
+            .began
+            .then(|| (event.is_read.then(|| took(running.started_ms, event.timestamp_ms)), running.events));
         let status = match outcome {
             // The instance runs on.
             ExecutionOutcome::ContinuedAsNew => None,
@@ -149,15 +166,15 @@ impl Fold {
             ExecutionOutcome::Failed => Some(InstanceStatus::Failed),
         };
         if count && first {
-            self.count_end(event, outcome, place, distributions, duration_ms, events);
+            self.count_end(event, outcome, place, distributions, observed);
         }
         let Some(status) = status else { return };
-        let Some(running) = self.running.remove(&*event.instance_id) else { return };
+        let Some(running) = self.running.remove(event.instance_id) else { return };
         if count {
             let from = Some((running.orchestration.clone(), InstanceStatus::Running));
             self.changes.push(Change { from, to: (running.orchestration.clone(), status) });
         }
-        self.remember(&event.instance_id, running);
+        self.remember(event.instance_id, running);
     }
 
     fn count_end(
@@ -166,8 +183,7 @@ impl Fold {
         outcome: ExecutionOutcome,
         place: Place,
         distributions: Place,
-        duration_ms: u64,
-        events: u64,
+        observed: Option<(Option<u64>, u64)>,
     ) {
         if let Some(totals) = self.totals.executions.get_mut(place) {
             match outcome {
@@ -176,9 +192,13 @@ impl Fold {
                 ExecutionOutcome::Failed => totals.failed.add(event.failure_kind().unwrap_or_default(), 1),
             }
         }
+        // Of what cannot be read the beginning or the end is not known.
+        let Some((duration_ms, events)) = observed else { return };
         let totals = self.totals.orchestrations.get_mut(distributions);
         if let Some(ended) = totals.and_then(|totals| totals.by_outcome.get_mut(outcome.index())) {
-            ended.duration.observe(super::histogram::DURATION_MS, duration_ms);
+            if let Some(duration_ms) = duration_ms {
+                ended.duration.observe(super::histogram::DURATION_MS, duration_ms);
+            }
             ended.events.observe(super::histogram::EVENTS, events);
         }
     }
@@ -227,8 +247,8 @@ impl Fold {
             Wait::Activity(place) => {
                 let totals = self.totals.activities.get_mut(*place);
                 if let Some(roundtrip) = totals.and_then(|totals| totals.roundtrip.get_mut(outcome.index())) {
-                    let took = event.timestamp_ms.saturating_sub(open.since_ms);
-                    roundtrip.observe(super::histogram::ROUNDTRIP_MS, took);
+                    roundtrip
+                        .observe(super::histogram::ROUNDTRIP_MS, took(open.since_ms, event.timestamp_ms));
                 }
             }
             Wait::Child { name, .. } => {
@@ -238,7 +258,7 @@ impl Fold {
                 }
             }
             Wait::Timer { due_ms } => {
-                let late = event.timestamp_ms.saturating_sub(*due_ms);
+                let late = took(*due_ms, event.timestamp_ms);
                 self.totals.timer_lateness.observe(super::histogram::LATENESS_MS, late);
             }
             Wait::Event(..) => {}

@@ -50,7 +50,7 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) fn new(store: &str, max_names: usize, backfill: bool, file: Option<StateFile<State>>) -> Self {
         let mut follower = Self {
-            tracker: Tracker::new(now_ms(), start(backfill), max_names),
+            tracker: Tracker::new(now_ms(), Start::first(backfill), max_names),
             max_names,
             backfill,
             file: file.map(Arc::new),
@@ -69,7 +69,6 @@ impl Follower {
         match file.load() {
             Ok(None) => {}
             Ok(Some(Ok(State { identity, position, totals }))) => {
-                tracing::info!(store, file = %file.path().display(), "counters go on where they ended");
                 self.tracker = Tracker::resume(position, totals, self.max_names);
                 self.claimed = Some(identity);
             }
@@ -83,7 +82,7 @@ impl Follower {
 
     /// Sets the file aside.
     fn begin_anew(&mut self, store: &str, why: Unusable) {
-        self.tracker = Tracker::new(now_ms(), start(self.backfill), self.max_names);
+        self.tracker = Tracker::new(now_ms(), Start::first(self.backfill), self.max_names);
         let Some(file) = &self.file else { return };
         let path = file.path().display();
         match file.set_aside(why) {
@@ -115,6 +114,8 @@ impl Follower {
             self.claimed = None;
             if another {
                 self.begin_anew(store, Unusable::Foreign);
+            } else {
+                tracing::info!(store, "counters go on where they ended");
             }
         }
         // Again with a recount where the reckoning turns out to be void.
@@ -253,10 +254,6 @@ impl Follower {
             }
         }
     }
-}
-
-fn start(backfill: bool) -> Start {
-    if backfill { Start::Beginning } else { Start::Now }
 }
 
 async fn read(

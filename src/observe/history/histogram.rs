@@ -36,6 +36,15 @@ pub(crate) const LATENESS_MS: Bounds =
 /// Events of an execution when it ended. Replaying a history costs what it is long.
 pub(crate) const EVENTS: Bounds = &[5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
+/// No duration is as long as this, twenty years in milliseconds: one of its moments is wrong. A number of events is not,
+/// either.
+const INCREDIBLE: u64 = 20 * 365 * 86_400_000;
+
+/// From one moment to another, as [`Histogram::observe`] takes it. Clocks of two workers may differ a little.
+pub(super) fn took(from_ms: u64, to_ms: u64) -> u64 {
+    if from_ms.abs_diff(to_ms) < INCREDIBLE { to_ms.saturating_sub(from_ms) } else { u64::MAX }
+}
+
 /// A distribution: how many observations were at or below each bound and above the one before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Histogram {
@@ -51,7 +60,10 @@ impl Histogram {
         if let Some(count) = self.counts.get_mut(bucket) {
             *count += 1;
         }
-        self.sum = self.sum.saturating_add(value);
+        // What cannot be true is counted, above all bounds, and does not spoil the sum.
+        if value < INCREDIBLE {
+            self.sum = self.sum.saturating_add(value);
+        }
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -91,5 +103,18 @@ mod tests {
         assert_eq!((below[0], below[1], below[14]), ((5, 2), (10, 3), (900_000, 4)));
         assert_eq!((histogram.count(), histogram.sum()), (5, 1_800_012));
         assert!(histogram.fits(LATENESS_MS) && !histogram.fits(EVENTS));
+    }
+
+    #[test]
+    fn a_moment_that_cannot_be_does_not_spoil_the_sum() {
+        let now = 1_795_408_935_949;
+        assert_eq!([took(now, now + 7), took(now, now - 7)], [7, 0]);
+        let mut histogram = Histogram::default();
+        histogram.observe(DURATION_MS, took(now, now + 7));
+        for (from, to) in [(0, now), (now, 0), (now, u64::MAX), (u64::MAX, now), (0, u64::MAX)] {
+            histogram.observe(DURATION_MS, took(from, to));
+        }
+        let within = histogram.cumulative(DURATION_MS).last().unwrap().1;
+        assert_eq!((histogram.count(), within, histogram.sum()), (6, 1, 7));
     }
 }

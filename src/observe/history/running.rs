@@ -20,6 +20,8 @@ pub(super) struct Running {
     pub(super) place: Place,
     pub(super) distributions: Place,
     pub(super) started_ms: u64,
+    /// Its first event was read.
+    pub(super) began: bool,
     pub(super) events: u64,
     pub(super) opens: Opens<Place>,
     /// It has ended by continuing as new; the next execution has not begun.
@@ -46,6 +48,7 @@ impl Running {
             place,
             distributions,
             started_ms: event.timestamp_ms,
+            began: event.is_read,
             events: 1,
             opens: Opens::default(),
             continued: false,

@@ -1,5 +1,8 @@
 //! Rows of a queue table that are in one state, and how they add up to the numbers of a queue.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use crate::labels::MessageState;
 use crate::source::QueueStats;
 
@@ -36,6 +39,20 @@ impl Group {
         }
         stats.retrying += self.retrying;
         stats.max_attempts = stats.max_attempts.max(self.max_attempts);
+    }
+}
+
+/// Names, each of them once: many rows share a few.
+#[derive(Default)]
+pub(in crate::store) struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    pub(in crate::store) fn get(&mut self, name: &Arc<str>) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        self.0.insert(Arc::clone(name));
+        Arc::clone(name)
     }
 }
 

@@ -1,50 +1,41 @@
-//! Texts of events on their way to whoever takes them: joined, and handed over in pieces.
+//! Rows of a history on their way to whoever takes them: joined, and handed over in pieces.
 
-use crate::source::{Chunk, SEPARATOR, Take};
+use crate::history::Row;
+use crate::source::{Chunk, Columns, Take};
 
-/// Texts handed over together have this size, unless one of them is larger.
+/// Rows handed over together have texts of this size, unless one of them is larger.
 const PIECE: usize = 1 << 20;
 
-/// Joins texts.
+/// Joins rows.
 pub(in crate::store) struct Pieces<'a, 'b> {
     take: &'a mut Take<'b>,
-    /// `None`: no text, which is not the same as an empty one.
-    joined: Option<Vec<u8>>,
+    joined: Columns,
     pub(in crate::store) events: u64,
     pub(in crate::store) bytes: usize,
 }
 
 impl<'a, 'b> Pieces<'a, 'b> {
     pub(in crate::store) fn new(take: &'a mut Take<'b>) -> Self {
-        Self { take, joined: None, events: 0, bytes: 0 }
+        Self { take, joined: Columns::default(), events: 0, bytes: 0 }
     }
 
-    /// Takes the next text; `None` for one that is too large, or none.
-    pub(in crate::store) fn push(&mut self, text: Option<&[u8]>) {
+    /// Takes the next row.
+    pub(in crate::store) fn push(&mut self, row: Row<'_>) {
         self.events += 1;
-        let Some(text) = text else {
-            self.flush();
-            return (self.take)(&Chunk::Unreadable(1));
-        };
-        self.bytes += text.len();
-        if text.contains(&SEPARATOR) {
-            self.flush();
-            return (self.take)(&Chunk::One(text.to_vec()));
-        }
-        if self.joined.as_ref().is_some_and(|joined| joined.len() + text.len() > PIECE) {
+        let size = row.text.map_or(0, str::len);
+        self.bytes += size;
+        if self.joined.texts.len() + size > PIECE {
             self.flush();
         }
-        match &mut self.joined {
-            Some(joined) => {
-                joined.push(SEPARATOR);
-                joined.extend_from_slice(text);
-            }
-            None => self.joined = Some(text.to_vec()),
+        if !self.joined.push(row) {
+            self.flush();
+            (self.take)(&row.into());
         }
     }
 
     fn flush(&mut self) {
-        if let Some(joined) = self.joined.take() {
+        let joined = std::mem::take(&mut self.joined);
+        if !joined.executions.is_empty() {
             (self.take)(&Chunk::Joined(joined));
         }
     }
@@ -62,19 +53,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_arrives(texts in prop::collection::vec(prop::option::of("[a\\x1e]{0,3}"), 0..8)) {
-            let mut arrived = Vec::new();
-            let mut take = |chunk: &Chunk| {
-                arrived.extend(chunk.texts().map(|text| Some(text.to_vec())));
-                arrived.extend((0..chunk.unreadable()).map(|_| None));
-            };
+        fn every_row_arrives(
+            rows in prop::collection::vec(
+                ("[a\\x1e]{0,2}", any::<u64>(), any::<u64>(), "[T\\x1e]{0,1}", prop::option::of("[a\\x1e]{0,3}")),
+                0..8,
+            ),
+        ) {
+            let rows: Vec<Row<'_>> = rows
+                .iter()
+                .map(|(instance_id, execution_id, event_id, event_type, text)| Row {
+                    instance_id, execution_id: *execution_id, event_id: *event_id, event_type, text: text.as_deref(),
+                })
+                .collect();
+            let mut chunks = Vec::new();
+            let mut take = |chunk: &Chunk| chunks.push(chunk.clone());
             let mut pieces = Pieces::new(&mut take);
-            for text in &texts {
-                pieces.push(text.as_ref().map(String::as_bytes));
-            }
+            rows.iter().for_each(|row| pieces.push(*row));
             pieces.finish();
-            let expected: Vec<_> = texts.into_iter().map(|text| text.map(String::into_bytes)).collect();
-            prop_assert_eq!(arrived, expected);
+            let mut arrived = Vec::new();
+            chunks.iter().for_each(|chunk| chunk.each(|row| arrived.push(row)));
+            prop_assert_eq!(arrived, rows);
         }
     }
 }

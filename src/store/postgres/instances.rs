@@ -1,13 +1,17 @@
 //! The instance census: how many instances of each orchestration, version and status.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
+use sqlx::Row;
 
 use super::reader::Snapshot;
 use super::sql::{count, millis, name_prefix, text};
 use crate::labels::InstanceStatus;
 use crate::labels::name::shorten;
-use crate::source::{ExecutionKey, InstanceCensus, InstanceCount};
+use crate::source::{ExecutionKey, InstanceCensus, InstanceCount, RunningInstance};
 use crate::store::database::failure::Failure;
+use crate::store::database::group::Names;
 
 /// Counts instances by the status of their current execution. Executions without an instance (the framework leaves such)
 /// are never counted.
@@ -38,18 +42,30 @@ pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, Fa
 }
 
 /// The running instances and their current executions.
-async fn running(snapshot: &mut Snapshot) -> Result<Vec<ExecutionKey>, Failure> {
+async fn running(snapshot: &mut Snapshot) -> Result<Vec<RunningInstance>, Failure> {
     let schema = &snapshot.schema;
     let sql = format!(
-        "SELECT i.instance_id, i.current_execution_id FROM {schema}.executions e \
+        "SELECT i.instance_id, i.current_execution_id, {name}, {version}, {started} FROM {schema}.executions e \
          JOIN {schema}.instances i ON i.instance_id = e.instance_id AND i.current_execution_id = e.execution_id \
-         WHERE e.status IN ('Running', 'ContinuedAsNew')"
+         WHERE e.status IN ('Running', 'ContinuedAsNew')",
+        name = name_prefix("i.orchestration_name"),
+        version = name_prefix("i.orchestration_version"),
+        started = millis("e.started_at"),
     );
+    let mut names = Names::default();
     let mut running = Vec::new();
     let mut rows = sqlx::query(&sql).fetch(snapshot.allow().await?);
     while let Some(row) = rows.try_next().await? {
+        let mut name = |column| -> Result<Arc<str>, sqlx::Error> {
+            Ok(names.get(&shorten(&text(&row, column)?.unwrap_or_default())))
+        };
         let instance_id = text(&row, 0)?.unwrap_or_default().into_boxed_str();
-        running.push(ExecutionKey { instance_id, execution_id: count(&row, 1)? });
+        running.push(RunningInstance {
+            key: ExecutionKey { instance_id, execution_id: count(&row, 1)? },
+            orchestration: name(2)?,
+            version: name(3)?,
+            started_ms: row.try_get(4)?,
+        });
     }
     Ok(running)
 }

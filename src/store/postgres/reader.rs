@@ -50,6 +50,11 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether the store was made after a moment by this machine's clock.
+    pub(super) fn made_since(&self, since_ms: i64) -> bool {
+        self.schema.made_ms > Some(since_ms.saturating_add(self.skew_ms))
+    }
+
     pub(super) fn transaction(&mut self) -> &mut Transaction {
         &mut self.transaction
     }

@@ -47,6 +47,8 @@ pub(super) struct Schema {
     pub(super) migration: i64,
     /// When its first migration was run: no two stores have that in common, but for copies.
     pub(super) identity: Option<String>,
+    /// When the first of its migrations was run, by the database's clock.
+    pub(super) made_ms: Option<i64>,
     pub(super) tables: Tables,
     /// Whether the queue tables' sequences may be read.
     pub(super) sequences: bool,
@@ -220,12 +222,14 @@ impl Schema {
         // Should the names ever change: only duroxide-pg has the columns.
         let pg = migration.try_get::<bool, _>(1)?
             || (!migration.try_get::<bool, _>(2)? && has("worker_queue", "instance_id"));
+        let made: Option<String> = migration.try_get(3)?;
         Ok(Self {
             name: name.to_owned(),
             role,
             provider: if pg { Provider::Pg } else { Provider::PgOpt },
             migration: migration.try_get(0)?,
-            identity: migration.try_get::<Option<String>, _>(3)?.map(|applied| format!("{name} {applied}")),
+            made_ms: made.as_ref().and_then(|made| Some(made.parse::<i64>().ok()? / 1000)),
+            identity: made.map(|made| format!("{name} {made}")),
             tables,
             sequences: sequences == SEQUENCES.len(),
             worker_tag: has("worker_queue", "tag"),

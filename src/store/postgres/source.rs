@@ -11,6 +11,7 @@ use crate::source::{
     Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, Take,
 };
 use crate::store::database::failure::Failure;
+use crate::store::database::high_water::Counters;
 use crate::store::database::reading::read;
 use crate::store::url::PostgresUrl;
 
@@ -26,9 +27,7 @@ pub(super) struct PostgresSource {
 struct Known {
     items: QueueItems,
     sequences: Sequences,
-    /// The greatest totals that were told, for as long as the sequences go on: what an enqueueing transaction that takes
-    /// longer than from poll to poll is about to add was taken for gone, and is not taken back.
-    dequeued: [Option<u64>; 3],
+    counters: Counters,
     /// When the newest instance was written, as far as was seen.
     newest_ms: Option<i64>,
     /// When the instances may be counted next.
@@ -94,10 +93,8 @@ impl Known {
         let sizes = queues::sizes(snapshot, &schema).await?;
         self.sequences = counted.sequences;
         if let Some(detail) = &mut counted.census.detail {
-            for (told, dequeued) in self.dequeued.iter_mut().zip(&mut detail.dequeued) {
-                *told = dequeued.and_then(|dequeued| (*told).max(Some(dequeued)));
-                *dequeued = *told;
-            }
+            // What an enqueueing transaction that takes longer than from poll to poll is about to add was taken for gone.
+            self.counters.keep(schema.identity.as_deref(), detail, Instant::now());
         }
 
         let moment = &snapshot.moment;

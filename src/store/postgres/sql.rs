@@ -73,6 +73,11 @@ pub(super) fn text(row: &PgRow, column: usize) -> Result<Option<String>, sqlx::E
     Ok(row.try_get::<Option<Text>, _>(column)?.map(|Text(text)| text))
 }
 
+/// The same; `None` also for what is no UTF-8.
+pub(super) fn utf8(row: &PgRow, column: usize) -> Result<Option<&str>, sqlx::Error> {
+    Ok(raw(row, column)?.and_then(|text| std::str::from_utf8(text).ok()))
+}
+
 /// The same, as it is stored.
 pub(super) fn raw(row: &PgRow, column: usize) -> Result<Option<&[u8]>, sqlx::Error> {
     row.try_get_unchecked(column)

@@ -89,11 +89,11 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
         origin: origin.clone(),
     };
     let (cursor, lost) = match start {
-        Start::Now => {
+        Start::Now { since_ms } if !snapshot.made_since(*since_ms) => {
             let cursor = Cursor { complete_ms: Some(now_ms), ..fresh(Some(horizon.oldest), None) };
             return now(snapshot, cursor, &horizon).await;
         }
-        Start::Beginning => {
+        Start::Now { .. } | Start::Beginning => {
             let total = instances::total(snapshot).await?;
             (fresh(None, Some(Sweep::to(horizon.oldest, now_ms, total))), None)
         }

@@ -1,12 +1,15 @@
 //! The instance census: how many instances of each orchestration, version and status.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{sql, text};
 use crate::labels::InstanceStatus;
-use crate::source::{ExecutionKey, InstanceCensus, InstanceCount};
+use crate::source::{ExecutionKey, InstanceCensus, InstanceCount, RunningInstance};
 use crate::store::database::failure::Failure;
+use crate::store::database::group::Names;
 
 /// Counts instances by the status of their current execution. Reads `instances` once and looks up one execution
 /// for each; executions without an instance (the framework leaves such) are never counted.
@@ -35,17 +38,30 @@ pub(super) async fn census(connection: &mut SqliteConnection) -> Result<Instance
 }
 
 /// The running instances and their current executions.
-async fn running(connection: &mut SqliteConnection) -> Result<Vec<ExecutionKey>, Failure> {
-    let mut running = Vec::new();
-    let mut rows = sqlx::query(
-        "SELECT i.instance_id, i.current_execution_id FROM executions e \
+async fn running(connection: &mut SqliteConnection) -> Result<Vec<RunningInstance>, Failure> {
+    let sql = format!(
+        "SELECT i.instance_id, i.current_execution_id, {name}, {version}, {started} \
+         FROM executions e \
          JOIN instances i ON i.instance_id = e.instance_id AND i.current_execution_id = e.execution_id \
          WHERE e.status IN ('Running', 'ContinuedAsNew')",
-    )
-    .fetch(&mut *connection);
+        name = text::sql_prefix("i.orchestration_name"),
+        version = text::sql_prefix("i.orchestration_version"),
+        started = sql::millis("e.started_at"),
+    );
+    let mut names = Names::default();
+    let mut running = Vec::new();
+    let mut rows = sqlx::query(&sql).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
+        let mut name = |column| -> Result<Arc<str>, sqlx::Error> {
+            Ok(names.get(&text::name(sql::bytes(&row, column)?.unwrap_or_default())))
+        };
         let instance_id = sql::text(&row, 0)?.unwrap_or_default().into_boxed_str();
-        running.push(ExecutionKey { instance_id, execution_id: sql::count(&row, 1)? });
+        running.push(RunningInstance {
+            key: ExecutionKey { instance_id, execution_id: sql::count(&row, 1)? },
+            orchestration: name(2)?,
+            version: name(3)?,
+            started_ms: sql::number(&row, 4)?,
+        });
     }
     Ok(running)
 }

@@ -18,6 +18,8 @@ pub(super) struct Schema {
     pub(super) migration: String,
     /// When each migration was run: no two stores have that in common, but for copies. `None` without migrations.
     pub(super) identity: Option<String>,
+    /// When the first was. `None` without migrations.
+    pub(super) made_ms: Option<i64>,
     pub(super) worker_visible_at: bool,
     pub(super) worker_tag: bool,
     pub(super) worker_identity: bool,
@@ -107,18 +109,21 @@ impl Schema {
         // Only the first: a newer framework adds to them.
         let identity = if has("_sqlx_migrations", "installed_on") && has("_sqlx_migrations", "execution_time")
         {
-            let first = "SELECT printf('%s %d', installed_on, execution_time) FROM _sqlx_migrations ORDER BY version LIMIT 1";
+            let first = "SELECT printf('%s %d', installed_on, execution_time), strftime('%s', installed_on) * 1000 \
+                         FROM _sqlx_migrations ORDER BY version LIMIT 1";
             match sqlx::query(first).fetch_optional(&mut *connection).await? {
-                Some(row) => sql::text(&row, 0)?,
+                Some(row) => Some((sql::text(&row, 0)?, sql::number(&row, 1)?)),
                 None => None,
             }
         } else {
             None
         };
+        let (identity, made_ms) = identity.unwrap_or_default();
         Ok(Self {
             cookie,
             migration,
             identity,
+            made_ms,
             worker_visible_at: has("worker_queue", "visible_at"),
             worker_tag: has("worker_queue", "tag"),
             worker_identity: has("worker_queue", "instance_id"),

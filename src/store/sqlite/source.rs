@@ -13,10 +13,14 @@ use crate::source::{
     Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, Take,
 };
 use crate::store::database::failure::Failure;
+use crate::store::database::high_water::Counters;
 use crate::store::database::reading::read;
 
 const A_COPY: &str = "read as a copy: states and ages are those of its newest change. If it is the live store of an \
      application that is stopped, add ?replica=false to its URL";
+
+const AN_EARLIER_COPY: &str = "another file has taken the place of the store and lacks events that were counted, as an earlier \
+     copy does; should they come back, they are not counted twice";
 
 /// Takes the census of one SQLite store.
 pub(crate) struct SqliteSource {
@@ -25,7 +29,7 @@ pub(crate) struct SqliteSource {
     known: Known,
 }
 
-/// What is remembered from poll to poll. All of it is forgotten when another file takes the place of the store.
+/// What is remembered from poll to poll. It is forgotten when another file takes the place of the store.
 #[derive(Default)]
 struct Known {
     generation: u64,
@@ -33,6 +37,8 @@ struct Known {
     running: KnownRunning,
     /// When the instances may be counted next, which takes longer the more there are.
     total_at: Option<Instant>,
+    /// Not forgotten: another file may be a copy.
+    counters: Counters,
 }
 
 impl SqliteSource {
@@ -58,15 +64,22 @@ impl Known {
         }
         let replaced = self.generation != snapshot.generation;
         if replaced {
-            *self = Self { generation: snapshot.generation, ..Self::default() };
+            let counters = std::mem::take(&mut self.counters);
+            *self = Self { generation: snapshot.generation, counters, ..Self::default() };
         }
         let mut history = match request.history {
-            Some(start) => Some(tail::step(snapshot.connection(), start).await?),
+            Some(start) => {
+                let (identity, made_ms) = (snapshot.schema.identity.clone(), snapshot.schema.made_ms);
+                Some(tail::step(snapshot.connection(), identity.as_deref(), made_ms, start).await?)
+            }
             None => None,
         };
-        if let Some(batch) = &mut history {
+        if let Some(batch) = history.as_mut().filter(|_| replaced) {
+            if batch.rewound && batch.lost.is_none() {
+                batch.lost = Some(AN_EARLIER_COPY.to_owned());
+            }
             // The history may go on where it ended and the rest be another's all the same.
-            batch.rewound |= replaced;
+            batch.rewound = true;
         }
         // A recount is to find what reckoning cannot.
         let told = history.as_ref().filter(|_| request.census && !request.recount);
@@ -79,8 +92,11 @@ impl Known {
         let moment = snapshot.moment().await?;
         let (schema, files) = (snapshot.schema.clone(), snapshot.files.clone());
         let connection = snapshot.connection();
-        let (queues, waiting) =
+        let (mut queues, waiting) =
             queues::census(connection, &schema, &mut self.items, &mut self.running, moment.now_ms).await?;
+        if let Some(detail) = &mut queues.detail {
+            self.counters.keep(schema.identity.as_deref(), detail, Instant::now());
+        }
         let instances = if recount { Some(instances::census(connection).await?) } else { None };
         let total_instances = if recount { None } else { self.total(connection).await? };
         Ok(Census {

@@ -14,7 +14,7 @@ pub(in crate::store) use rows::{Row, Standing, Take};
 use std::collections::HashMap;
 
 use super::Look;
-use crate::history::{Brief, Effect, Facts, Opens, Wait};
+use crate::history::{self, Brief, Effect, Facts, Opens, Wait};
 use crate::labels::{EventType, InstanceStatus};
 use crate::management::{InstanceWaits, ManagementError, Timestamp};
 use crate::store::database::group::unsigned;
@@ -32,8 +32,8 @@ pub(in crate::store) struct Past {
 
 impl Past {
     /// Takes the next event.
-    pub(in crate::store) fn take(&mut self, json: &[u8]) {
-        match Brief::decode(json) {
+    pub(in crate::store) fn take(&mut self, row: history::Row<'_>) {
+        match Brief::of(row) {
             Ok(event) => {
                 let effect = self.opens.take(&event, str::to_owned);
                 if event.event_type == EventType::ExternalEvent && effect == Effect::None {

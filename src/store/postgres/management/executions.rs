@@ -11,6 +11,7 @@ use crate::history::Event;
 use crate::labels::{ExecutionStatus, FailureKind};
 use crate::management::{ExecutionInfo, ManagementError, Page, PageRequest, Timestamp};
 use crate::store::database::budget::Room;
+use crate::store::database::events;
 use crate::store::database::keys::{self, List};
 use crate::store::database::reading::Answer;
 
@@ -50,7 +51,7 @@ fn read(row: &PgRow) -> Result<(i64, ExecutionInfo), sqlx::Error> {
     let status = ExecutionStatus::from_framework(text(row, 1)?.as_deref());
     let output = text(row, 2)?;
     let event = |column| -> Result<Option<Event>, sqlx::Error> {
-        Ok(text(row, column)?.and_then(|json| Event::decode(&json).ok()))
+        Ok(text(row, column)?.and_then(|json| events::told(&json)))
     };
     let moment = |event: &Event| i64::try_from(event.timestamp_ms).ok().map(Timestamp::from_unix_millis);
     let (first, last) = (event(6)?, event(7)?);

@@ -1,17 +1,18 @@
 //! The history of one execution.
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
-use super::super::sql::{millis, raw, text, time, while_there_is_room};
+use super::super::sql::{millis, text, time, while_there_is_room};
 use super::executions::instance_exists;
-use crate::history::Event;
+use crate::history::{Event, Row};
 use crate::management::{ManagementError, Page, PageRequest};
 use crate::store::database::budget::Room;
-use crate::store::database::events::{self, Columns};
+use crate::store::database::events;
+use crate::store::database::group::unsigned;
 use crate::store::database::keys::{self, List};
 use crate::store::database::reading::Answer;
 
@@ -29,10 +30,16 @@ pub(super) fn select(schema: &Schema, data: &str) -> String {
 /// An event, its number and its size.
 pub(super) fn read(row: &PgRow, instance: &str, execution: i64) -> Result<(i64, Event, usize), sqlx::Error> {
     let id: i64 = row.try_get(0)?;
-    let json = raw(row, 1)?.unwrap_or_default();
+    let json = text(row, 1)?.unwrap_or_default();
     let event_type = text(row, 3)?.filter(|event_type| event_type != TYPE_OF_ALL);
-    let columns = Columns { instance, execution, id, event_type, committed_at: time(row, 2)? };
-    Ok((id, events::event(json, columns), json.len()))
+    let stored = Row {
+        instance_id: instance,
+        execution_id: unsigned(execution),
+        event_id: unsigned(id),
+        event_type: &event_type.unwrap_or_default(),
+        text: Some(&json),
+    };
+    Ok((id, events::event(stored, time(row, 2)?), json.len()))
 }
 
 pub(super) async fn page(

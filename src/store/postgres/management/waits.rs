@@ -7,7 +7,8 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
-use super::super::sql::{Text, millis, orchestrator_state, raw, text, time, worker_state};
+use super::super::sql::{Text, millis, orchestrator_state, raw, text, time, utf8, worker_state};
+use crate::history;
 use crate::labels::Queue;
 use crate::management::QueueEntry;
 use crate::store::database::group::{state_at, unsigned};
@@ -58,13 +59,19 @@ pub(super) async fn past(
     past: &mut Past,
 ) -> Answer<()> {
     let sql = format!(
-        "SELECT event_data FROM {}.history WHERE instance_id = $1 AND execution_id = $2 ORDER BY event_id",
+        "SELECT event_id::int8, event_data FROM {}.history WHERE instance_id = $1 AND execution_id = $2 ORDER BY event_id",
         snapshot.schema
     );
     let connection = snapshot.allow().await?;
     let mut rows = sqlx::query(&sql).bind(instance).bind(execution).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        past.take(raw(&row, 0)?.unwrap_or_default());
+        past.take(history::Row {
+            instance_id: instance,
+            execution_id: unsigned(execution),
+            event_id: unsigned(row.try_get(0)?),
+            event_type: "",
+            text: utf8(&row, 1)?,
+        });
     }
     Ok(())
 }

@@ -1,19 +1,18 @@
 //! What was counted of some executions.
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
+use sqlx::Row as _;
 
 use super::super::reader::Snapshot;
-use super::super::sql::{Text, raw};
+use super::super::sql::{Text, utf8};
 use super::horizon::{Horizon, literal};
 use super::position::{Cursor, Resumed};
-use super::rows::mark;
+use super::rows::{TOO_LONG, mark, type_of_too_long};
+use crate::history;
 use crate::source::ExecutionKey;
 use crate::store::database::failure::Failure;
+use crate::store::database::group::unsigned;
 use crate::store::database::pieces::Pieces;
-
-/// Events above this are not looked at.
-const TOO_LONG: usize = 16 << 20;
 
 /// Hands over what was counted of some executions up to a position.
 pub(super) async fn of_executions(
@@ -31,13 +30,14 @@ pub(super) async fn of_executions(
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT h.instance_id, h.execution_id, h.event_id, h.age, \
-                CASE WHEN octet_length(h.event_data) <= {TOO_LONG} THEN h.event_data END, COALESCE(h.counted, false) \
+                CASE WHEN octet_length(h.event_data) <= {TOO_LONG} THEN h.event_data END, COALESCE(h.counted, false), {too_long} \
          FROM unnest($1::text[], $2::int8[]) WITH ORDINALITY AS c(id, execution, n) \
          CROSS JOIN LATERAL ( \
            SELECT h.*, age(h.xmin)::int8 AS age, {counted} AS counted FROM {schema}.history h \
            WHERE h.instance_id = c.id AND h.execution_id = c.execution OFFSET 0) AS h \
          ORDER BY c.n, h.event_id",
         counted = counted(cursor, horizon),
+        too_long = type_of_too_long("octet_length(h.event_data)", "h.event_data"),
     );
     let place = cursor.sweep.as_ref().and_then(|sweep| sweep.after.as_ref());
     let event = place.and_then(|place| place.event);
@@ -50,11 +50,19 @@ pub(super) async fn of_executions(
         .bind(event.map_or(i64::MAX, |(_, event)| event))
         .fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let Text(instance) = row.try_get(0)?;
-        let mark = || -> Result<u64, sqlx::Error> { Ok(mark(&instance, row.try_get(1)?, row.try_get(2)?)) };
+        let Text(instance_id) = row.try_get(0)?;
+        let (execution, event): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
         let transaction = horizon.transaction(row.try_get(3)?);
-        if row.try_get::<bool, _>(5)? || cursor.marks.is_counted(transaction, mark()?) {
-            pieces.push(raw(&row, 4)?);
+        if row.try_get::<bool, _>(5)?
+            || cursor.marks.is_counted(transaction, mark(&instance_id, execution, event))
+        {
+            pieces.push(history::Row {
+                instance_id: &instance_id,
+                execution_id: unsigned(execution),
+                event_id: unsigned(event),
+                event_type: utf8(&row, 6)?.unwrap_or_default(),
+                text: utf8(&row, 4)?,
+            });
         }
     }
     Ok(())

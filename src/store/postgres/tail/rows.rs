@@ -9,12 +9,14 @@ use sqlx::postgres::PgRow;
 
 use super::super::reader::Snapshot;
 use super::super::schema::Schema;
-use super::super::sql::{raw, text};
+use super::super::sql::{text, utf8};
 use super::horizon::{Horizon, literal};
 use super::position::{Cursor, Resumed, Sweep};
 use super::writers::Writers;
+use crate::history;
 use crate::store::database::failure::Failure;
 use crate::store::database::fingerprint::fingerprint;
+use crate::store::database::group::unsigned;
 use crate::store::database::pieces::Pieces;
 
 /// A step ends after so many events or bytes.
@@ -31,7 +33,7 @@ const INSTANCES: usize = 250;
 const LONG: usize = 4 << 10;
 
 /// Events above this are counted, but not looked at.
-const TOO_LONG: usize = 16 << 20;
+pub(super) const TOO_LONG: usize = 16 << 20;
 
 /// So many of an instance's last rows are looked at, whatever wrote them; earlier ones only if that whole lot is new. The
 /// framework writes the turns of an instance one after the other, for it holds the instance's lock meanwhile.
@@ -69,7 +71,9 @@ struct Row {
     /// Whether that is after the last read that left nothing.
     recent: bool,
     /// `None`: a long one.
-    text: Option<Vec<u8>>,
+    text: Option<String>,
+    /// Of one that is too long to be read: what its beginning says. The column says the same of all.
+    event_type: Option<String>,
 }
 
 impl<'a, 'b> Step<'a, 'b> {
@@ -108,7 +112,13 @@ impl<'a, 'b> Step<'a, 'b> {
             rows.retain(|row| self.counts(row, some, range, horizon, cursor));
             fetch_long(snapshot, some, &mut rows).await?;
             for row in &rows {
-                self.pieces.push(row.text.as_deref());
+                self.pieces.push(history::Row {
+                    instance_id: some.get(row.instance).map_or("", |id| id),
+                    execution_id: unsigned(row.execution),
+                    event_id: unsigned(row.event),
+                    event_type: row.event_type.as_deref().unwrap_or_default(),
+                    text: row.text.as_deref(),
+                });
             }
             done += through;
             after = next;
@@ -185,7 +195,8 @@ impl Row {
             size: usize::try_from(number(4)?).unwrap_or(0),
             time: row.try_get(5)?,
             recent: row.try_get(6)?,
-            text: raw(row, 7)?.map(<[u8]>::to_vec),
+            text: utf8(row, 7)?.map(str::to_owned),
+            event_type: text(row, 8)?,
         })
     }
 
@@ -222,7 +233,7 @@ fn statement(schema: &Schema, range: Range, horizon: &Horizon, cursor: &Cursor) 
     format!(
         "SELECT c.n, h.execution_id, h.event_id, h.age, h.size, COALESCE(date_part('epoch', h.created_at), 0), \
                 COALESCE({recent}, true), \
-                CASE WHEN h.size <= {LONG} THEN h.event_data END \
+                CASE WHEN h.size <= {LONG} THEN h.event_data END, {too_long} \
          FROM unnest($1::text[]) WITH ORDINALITY AS c(id, n) {old} \
          CROSS JOIN LATERAL ( \
            SELECT h.execution_id, h.event_id, age(h.xmin)::int8 AS age, octet_length(h.event_data)::int8 AS size, h.event_data, h.created_at \
@@ -237,6 +248,15 @@ fn statement(schema: &Schema, range: Range, horizon: &Horizon, cursor: &Cursor) 
         recent = cursor
             .complete_ms
             .map_or_else(|| "true".to_owned(), |ms| format!("h.created_at > {}", literal(ms))),
+        too_long = type_of_too_long("h.size", "h.event_data"),
+    )
+}
+
+/// SQL: the type of an event that is too long to be read. The framework writes it before what is large; inside a JSON string
+/// the quotes would be escaped, so the first of these is the event's own.
+pub(super) fn type_of_too_long(size: &str, text: &str) -> String {
+    format!(
+        "CASE WHEN {size} > {TOO_LONG} THEN substring(left({text}, 4096) from '\"type\": ?\"([A-Za-z]+)\"') END"
     )
 }
 
@@ -268,7 +288,7 @@ async fn fetch_long(snapshot: &mut Snapshot, instances: &[String], rows: &mut [R
         while let Some(text) = texts.try_next().await? {
             let at = usize::try_from(text.try_get::<i64, _>(0)? - 1).unwrap_or(usize::MAX);
             if let Some(row) = now.get_mut(at) {
-                row.text = raw(&text, 1)?.map(<[u8]>::to_vec);
+                row.text = utf8(&text, 1)?.map(str::to_owned);
             }
         }
         rest = later;

@@ -5,10 +5,10 @@ use sqlx::sqlite::SqliteRow;
 
 use super::super::reader::Snapshot;
 use super::super::sql::{bytes, count, millis, number, text, time};
-use crate::history::Event;
 use crate::labels::{ExecutionStatus, FailureKind};
 use crate::management::{ExecutionInfo, ManagementError, Page, PageRequest};
 use crate::store::database::budget::Room;
+use crate::store::database::events;
 use crate::store::database::keys::{self, List};
 use crate::store::database::reading::Answer;
 
@@ -54,7 +54,7 @@ fn read(row: &SqliteRow) -> Result<(i64, ExecutionInfo), sqlx::Error> {
 }
 
 fn failure_kind(event: Option<&[u8]>) -> FailureKind {
-    let event = event.and_then(|json| Event::decode(&String::from_utf8_lossy(json)).ok());
+    let event = event.and_then(|json| events::told(&String::from_utf8_lossy(json)));
     event.and_then(|event| event.failure_kind()).unwrap_or(FailureKind::Unknown)
 }
 

@@ -6,10 +6,11 @@ use sqlx::sqlite::SqliteRow;
 use super::super::reader::Snapshot;
 use super::super::sql::{bytes, millis, number, text, time};
 use super::executions::instance_exists;
-use crate::history::Event;
+use crate::history::{Event, Row};
 use crate::management::{ManagementError, Page, PageRequest};
 use crate::store::database::budget::Room;
-use crate::store::database::events::{self, Columns};
+use crate::store::database::events;
+use crate::store::database::group::unsigned;
 use crate::store::database::keys::{self, List};
 use crate::store::database::reading::Answer;
 
@@ -30,9 +31,14 @@ pub(super) fn read(
 ) -> Result<(i64, Event, usize), sqlx::Error> {
     let id = number(row, 0)?.unwrap_or(0);
     let json = bytes(row, 2)?.unwrap_or_default();
-    let (event_type, committed_at) = (text(row, 1)?, time(row, 3)?);
-    let event = events::event(json, Columns { instance, execution, id, event_type, committed_at });
-    Ok((id, event, json.len()))
+    let stored = Row {
+        instance_id: instance,
+        execution_id: unsigned(execution),
+        event_id: unsigned(id),
+        event_type: &text(row, 1)?.unwrap_or_default(),
+        text: std::str::from_utf8(json).ok(),
+    };
+    Ok((id, events::event(stored, time(row, 3)?), json.len()))
 }
 
 pub(super) async fn page(

@@ -7,9 +7,10 @@ use sqlx::sqlite::SqliteRow;
 
 use super::super::reader::Snapshot;
 use super::super::sql::{bytes, count, flag, millis, number, orchestrator_state, text, time, worker_state};
+use crate::history;
 use crate::labels::Queue;
 use crate::management::QueueEntry;
-use crate::store::database::group::state_at;
+use crate::store::database::group::{state_at, unsigned};
 use crate::store::database::look::{Item, Past, Row, Standing, Take};
 use crate::store::database::needle::inside_json;
 use crate::store::database::reading::Answer;
@@ -45,13 +46,20 @@ pub(super) async fn past(
     past: &mut Past,
 ) -> Answer<()> {
     let mut rows = sqlx::query(
-        "SELECT event_data FROM history WHERE instance_id = ? AND execution_id = ? ORDER BY event_id",
+        "SELECT event_id, event_type, event_data FROM history WHERE instance_id = ? AND execution_id = ? ORDER BY event_id",
     )
     .bind(instance)
     .bind(execution)
     .fetch(snapshot.connection());
     while let Some(row) = rows.try_next().await? {
-        past.take(bytes(&row, 0)?.unwrap_or_default());
+        let json = bytes(&row, 2)?.unwrap_or_default();
+        past.take(history::Row {
+            instance_id: instance,
+            execution_id: unsigned(execution),
+            event_id: count(&row, 0)?,
+            event_type: &text(&row, 1)?.unwrap_or_default(),
+            text: std::str::from_utf8(json).ok(),
+        });
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod dice;
+mod nameless;
 mod processes;
 mod random;
 mod state;

@@ -123,17 +123,22 @@ fn moment(millis: u64) -> Timestamp {
 mod tests {
     use super::super::tests::row;
     use super::*;
+    use crate::history;
     use crate::labels::MessageState;
     use serde_json::json;
+
+    fn stored(event_id: u64, text: &str) -> history::Row<'_> {
+        history::Row { instance_id: "i", execution_id: 2, event_id, event_type: "", text: Some(text) }
+    }
 
     fn past(events: &[serde_json::Value]) -> Past {
         let mut past = Past::default();
         for (id, event) in (1_u64..).zip(events) {
             let mut whole = json!({"event_id": id, "instance_id": "i", "execution_id": 2, "timestamp_ms": 7});
             whole.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
-            past.take(whole.to_string().as_bytes());
+            past.take(stored(whole["event_id"].as_u64().unwrap(), &whole.to_string()));
         }
-        past.take(b"damage");
+        past.take(stored(99, "damage"));
         past
     }
 
