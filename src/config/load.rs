@@ -242,7 +242,7 @@ mod tests {
             "x.toml line 2: unknown setting",
             "x.toml: web: is a section: write [web], then its settings",
             "x.toml: config.file: cannot be set in the file itself",
-            "x.toml: log.level: has none of the levels error, warn, info, debug and trace where one has to be (example: info)",
+            "x.toml: log.level: must be error, warn, info, debug or trace, or directives such as warn,duroxide_exporter=debug (example: info)",
             "x.toml: log.format: must be text in quotes, not true or false (example: json)",
             "x.toml line 8: unknown setting; did you mean store?",
         ] {

@@ -196,7 +196,7 @@ fn filter(text: &str) -> Result<String, String> {
         };
         if !is_level(level) {
             return Err(
-                "has none of the levels error, warn, info, debug and trace where one has to be".to_owned()
+                "must be error, warn, info, debug or trace, or directives such as warn,duroxide_exporter=debug".to_owned()
             );
         }
     }

@@ -29,6 +29,9 @@ mod rewrites;
 mod rights;
 /// Schemas that are missing, elsewhere, older, newer, or none.
 mod schemas;
+/// A server that is set back, and returns.
+#[cfg(unix)]
+mod set_back;
 /// A store, made by plain SQL.
 mod store;
 /// What the owner of a schema made beside the tables.

@@ -37,7 +37,9 @@ struct Call {
 impl Tries {
     /// An activity is scheduled: the entry it is the next try of.
     pub(super) fn begin(&mut self, entry: usize, event: &Event, turn: Option<u64>) -> Option<usize> {
-        let hash = self.hasher.hash_one(["name", "input", "session_id", "tag"].map(|f| event.fields.get(f)));
+        // By its hash alone, -1 is the same number as the greatest.
+        let field = |name| event.fields.get(name).map(|value| (value.is_i64(), value));
+        let hash = self.hasher.hash_one(["name", "input", "session_id", "tag"].map(field));
         self.open.insert(entry, Try { call: hash, turn });
         let call = self.calls.entry(hash).or_default();
         if call.turn != turn {

@@ -104,8 +104,11 @@ pub(super) fn survey(running: &mut HashMap<Box<str>, Running>, waiting: Option<&
     for running in running.values_mut() {
         running.facts = Facts::default();
         let waits = survey.orchestrations.entry(Arc::clone(&running.orchestration.0)).or_default();
-        let started_ms = i64::try_from(running.started_ms).unwrap_or(i64::MAX);
-        waits.oldest_ms = Some(waits.oldest_ms.map_or(started_ms, |oldest| oldest.min(started_ms)));
+        // Neither a first event nor its row says when it began: it has no age.
+        if running.started_ms > 0 {
+            let started_ms = i64::try_from(running.started_ms).unwrap_or(i64::MAX);
+            waits.oldest_ms = Some(waits.oldest_ms.map_or(started_ms, |oldest| oldest.min(started_ms)));
+        }
         *survey.runtime_versions.entry(Arc::clone(&running.runtime_version)).or_default() += 1;
     }
     let Some(waiting) = waiting else { return survey };

@@ -28,8 +28,8 @@
 //! nothing is ever told as missed. Nor does a server that was set back to an earlier moment and has since used as many
 //! transactions as before (a failover to a standby that was behind is the same): what was written from there on up to the
 //! old number is not counted. A server that was set back and has not, tables that were made anew, and another store are
-//! noticed, and counting goes on by time, by the clocks of the workers: rows from around that moment may count twice or
-//! never. A single turn that is written anew by itself counts twice.
+//! noticed, and counting goes on by time, by the clocks of the workers, until transactions are beyond all that were counted: so
+//! nothing counts again on a server that returns to where it was, but rows from around that moment may count twice or never. A single turn that is written anew by itself counts twice.
 
 mod horizon;
 mod marks;
@@ -109,7 +109,8 @@ pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batc
                 Some(why) => {
                     let total = instances::total(snapshot).await?;
                     let sweep = Sweep::to(horizon.oldest, now_ms, total);
-                    let resumed = Some(Resumed { since_ms: cursor.read_ms, until: horizon.next });
+                    let resumed =
+                        Some(Resumed { since_ms: cursor.read_ms, until: cursor.until().max(horizon.next) });
                     (Cursor { resumed, ..fresh(None, Some(sweep)) }, Some(why))
                 }
             }

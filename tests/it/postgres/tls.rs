@@ -203,9 +203,9 @@ fn files_that_are_missing_or_no_certificates_are_named() {
         (format!("&sslcert={certificate}&sslkey={nonsense}"), "sslkey", "no private key"),
     ] {
         let refusal = refused(&format!("{url}{options}"), words);
-        let file = if words.starts_with("No such") { missing.to_string() } else { nonsense.to_string() };
-        for expected in [option, &file] {
-            assert!(refusal.message.contains(expected), "{options}: {refusal:#?}");
-        }
+        assert!(refusal.message.contains(option), "{options}: {refusal:#?}");
+        // What is no file may be the text of a key.
+        let shown = refusal.message.contains(".pem");
+        assert_eq!(shown, !words.starts_with("No such"), "{options}: {refusal:#?}");
     }
 }

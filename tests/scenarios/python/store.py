@@ -1,13 +1,14 @@
 """Fills a store through duroxide's Python SDK and leaves work behind.
 
-Usage: store.py FILE
+Usage: store.py FILE [PREFIX]       PREFIX begins the ids of its instances
 """
 
 import sys
 
 from duroxide import Client, Runtime, RuntimeOptions, SqliteProvider
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 180_000
+PREFIX = sys.argv[2] if len(sys.argv) > 2 else ""
 
 provider = SqliteProvider.open(sys.argv[1])
 runtime = Runtime(provider, RuntimeOptions(dispatcher_poll_interval_ms=10, log_level="error"))
@@ -65,15 +66,15 @@ def ended(client, instance):
 
 client = Client(provider)
 runtime.start()
-client.start_orchestration("sleeper", "Sleeper", 3_600_000)
-client.start_orchestration("waiter", "Waiter", None)
+client.start_orchestration(PREFIX + "sleeper", "Sleeper", 3_600_000)
+client.start_orchestration(PREFIX + "waiter", "Waiter", None)
 finished = {"hello": ("Hello", "bob"), "fan-out": ("FanOut", 5), "parent": ("Parent", "eve"), "fails": ("Fails", "x")}
 for instance, (name, argument) in finished.items():
-    client.start_orchestration(instance, name, argument)
+    client.start_orchestration(PREFIX + instance, name, argument)
 for instance in finished:
-    ended(client, instance)
+    ended(client, PREFIX + instance)
 runtime.shutdown(1000)
 
 # Nobody takes these any more.
-client.start_orchestration("queued", "Hello", "late")
-client.raise_event("waiter", "Approval", {"ok": True})
+client.start_orchestration(PREFIX + "queued", "Hello", "late")
+client.raise_event(PREFIX + "waiter", "Approval", {"ok": True})

@@ -1,6 +1,7 @@
 //! A store written by another language's SDK holds the same truth.
 //!
-//! Needs a Python with the `duroxide` package, named by `DUROXIDE_PYTHON`; `tests/run` makes one.
+//! Needs a Python with the `duroxide` package, named by `DUROXIDE_PYTHON`, and one with an old version of it, named by
+//! `DUROXIDE_OLD_PYTHON`; `tests/run` makes both.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
@@ -18,10 +19,10 @@ use scenarios::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_number_is_exact_for_a_store_written_by_python() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("DUROXIDE_PYTHON") else { return };
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
-    write_store(&python, &path);
+    write_store(&python, &path, "");
 
     let exporter = Running::start(&path).await;
     let left = assert_exact(&path, &exporter, Exporter::Fresh).await;
@@ -41,23 +42,44 @@ async fn every_number_is_exact_for_a_store_written_by_python() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_number_is_exact_while_a_newer_sdk_migrates_the_store_of_an_old_one() {
+    let (Some(old), Some(new)) = (python("DUROXIDE_OLD_PYTHON"), python("DUROXIDE_PYTHON")) else { return };
+    let scratch = Scratch::new();
+    let path = scratch.file("store.db");
+    write_store(&old, &path, "");
+    let exporter = Running::start(&path).await;
+    let before = assert_exact(&path, &exporter, Exporter::Fresh).await;
+
+    let store = path.clone();
+    let writer = tokio::task::spawn_blocking(move || write_store(&new, &store, "new-"));
+    writer.await.unwrap();
+    let after = assert_exact(&path, &exporter, Exporter::Seasoned).await;
+    exporter.stop().await;
+    // Each of them did its part.
+    let failed = [("orchestration", "Fails"), ("version", "1.0.0"), ("status", "failed"), ("store", STORE)];
+    let failed = key("duroxide_instances", &failed);
+    assert_eq!([&before, &after].map(|series| series.get(&failed).copied()), [Some(1.0), Some(2.0)]);
+}
+
 /// `None` when the test is switched off; a missing interpreter must not look like a success.
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("DUROXIDE_PYTHON").map(PathBuf::from);
+fn python(variable: &str) -> Option<PathBuf> {
+    let python = std::env::var_os(variable).map(PathBuf::from);
     let skip = std::env::var_os("DUROXIDE_SKIP_PYTHON").is_some_and(|value| value == "1");
     assert!(
         python.is_some() || skip,
-        "DUROXIDE_PYTHON names no Python with the duroxide package. `tests/run` makes one and sets it; \
+        "{variable} names no Python with the duroxide package. `tests/run` makes one and sets it; \
          DUROXIDE_SKIP_PYTHON=1 leaves this test out."
     );
     python.filter(|_| !skip)
 }
 
-fn write_store(python: &Path, store: &Path) {
+fn write_store(python: &Path, store: &Path, prefix: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/store.py");
     let output = Command::new(python)
         .arg(script)
         .arg(store)
+        .arg(prefix)
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("cannot run {}: {error}", python.display()));

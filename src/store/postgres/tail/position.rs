@@ -99,6 +99,13 @@ impl Cursor {
         ))
     }
 
+    /// What it counted was written by transactions below.
+    pub(super) fn until(&self) -> u64 {
+        let marked = self.marks.last().map(|last| last + 1);
+        let resumed = self.resumed.map(|resumed| resumed.until);
+        self.from.into_iter().chain(marked).chain(resumed).max().unwrap_or(0)
+    }
+
     /// Everything below `to`, the horizon of that moment, has been read.
     pub(super) fn settle(&mut self, to: u64, ms: i64) {
         self.from = Some(to);

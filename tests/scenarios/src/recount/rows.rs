@@ -25,6 +25,8 @@ pub struct Rows {
     pub instances: BTreeMap<String, Instance>,
     /// `executions`: status by instance and execution.
     pub executions: BTreeMap<(String, i64), String>,
+    /// `executions`: when each was started, ms, likewise.
+    pub started: BTreeMap<(String, i64), Option<i64>>,
     /// `history`, each execution's events in the order in which they were written.
     pub history: Vec<Event>,
     /// Greatest id ever given, by queue table; `None` where nobody can tell (a standby).

@@ -15,21 +15,28 @@ use super::{
 /// Every reason, the first that holds counts.
 const REASONS: [&str; 8] = ["executing", "ready", "retrying", "activity", "child", "event", "timer", "stuck"];
 
-/// A running instance: the events of its current execution, the first of which began it.
-type Running<'a> = BTreeMap<&'a str, Vec<Value>>;
+type Running<'a> = BTreeMap<&'a str, Execution>;
+
+/// The current execution of a running instance.
+struct Execution {
+    orchestration: String,
+    runtime_version: String,
+    started_ms: Option<i64>,
+    /// Its events since it began; none where that cannot be read.
+    history: Vec<Value>,
+}
 
 pub(super) fn count(rows: &Rows, now_ms: i64, tally: &mut Tally<'_>) {
     let running = running(rows);
     let queued = Queued::new(rows, now_ms);
-    for (id, history) in &running {
-        let began = &history[0];
-        let orchestration = label(began["name"].as_str().unwrap_or_default());
+    for (id, execution) in &running {
+        let orchestration = label(&execution.orchestration);
         let of = [("orchestration", orchestration.as_str())];
-        let age = seconds(now_ms - began["timestamp_ms"].as_i64().expect("a time"));
+        let age = execution.started_ms.map_or(0.0, |started_ms| seconds(now_ms - started_ms));
         tally.oldest("duroxide_instances_oldest_running_age_seconds", &of, age);
-        let version = label(began["duroxide_version"].as_str().unwrap_or_default());
+        let version = label(&execution.runtime_version);
         tally.add("duroxide_executions_running", &[("runtime_version", &version)], 1.0);
-        let reason = queued.reason(id, history, &running);
+        let reason = queued.reason(id, &execution.history, &running);
         for candidate in REASONS {
             let labels = [of[0], ("reason", candidate)];
             tally.add("duroxide_instances_waiting", &labels, f64::from(u8::from(candidate == reason)));
@@ -38,7 +45,7 @@ pub(super) fn count(rows: &Rows, now_ms: i64, tally: &mut Tally<'_>) {
     tally.add("duroxide_history_backlog_events", &[], 0.0);
 }
 
-/// Of an instance whose history does not tell how it began, nothing is known.
+/// Of an instance whose history does not tell how it began, its rows do.
 fn running(rows: &Rows) -> Running<'_> {
     let mut histories: BTreeMap<(&str, i64), Vec<Value>> = BTreeMap::new();
     for event in &rows.history {
@@ -53,11 +60,27 @@ fn running(rows: &Rows) -> Running<'_> {
     }
     let mut running = Running::new();
     for (id, instance) in &rows.instances {
-        let status = rows.executions.get(&(id.clone(), instance.current_execution));
-        let history = histories.remove(&(id.as_str(), instance.current_execution));
-        if let (Some("Running" | "ContinuedAsNew"), Some(history)) = (status.map(String::as_str), history) {
-            running.insert(id, history);
+        let key = (id.clone(), instance.current_execution);
+        let status = rows.executions.get(&key).map(String::as_str);
+        if !matches!(status, Some("Running" | "ContinuedAsNew")) {
+            continue;
         }
+        let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        let execution = match histories.remove(&(id.as_str(), instance.current_execution)) {
+            Some(history) => Execution {
+                orchestration: text(&history[0], "name"),
+                runtime_version: text(&history[0], "duroxide_version"),
+                started_ms: history[0]["timestamp_ms"].as_i64(),
+                history,
+            },
+            None => Execution {
+                orchestration: instance.orchestration.clone(),
+                runtime_version: String::new(),
+                started_ms: rows.started.get(&key).copied().flatten(),
+                history: Vec::new(),
+            },
+        };
+        running.insert(id, execution);
     }
     running
 }

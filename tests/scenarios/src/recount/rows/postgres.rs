@@ -47,8 +47,11 @@ pub(super) async fn read(connection: &mut PgConnection) -> anyhow::Result<Rows> 
         };
         rows.instances.insert(row.try_get("instance_id")?, instance);
     }
-    for row in sqlx::query("SELECT * FROM executions").fetch_all(&mut *tx).await? {
-        let id = (row.try_get("instance_id")?, row.try_get("execution_id")?);
+    let executions =
+        "SELECT *, floor(extract(epoch FROM started_at) * 1000)::bigint AS started_ms FROM executions";
+    for row in sqlx::query(executions).fetch_all(&mut *tx).await? {
+        let id: (String, i64) = (row.try_get("instance_id")?, row.try_get("execution_id")?);
+        rows.started.insert(id.clone(), row.try_get("started_ms")?);
         rows.executions.insert(id, row.try_get("status")?);
     }
     let history = "SELECT * FROM history ORDER BY instance_id, execution_id, event_id";

@@ -50,8 +50,11 @@ pub(super) async fn read(connection: &mut SqliteConnection) -> anyhow::Result<Ro
         };
         rows.instances.insert(text(&row, "instance_id")?.unwrap_or_default(), instance);
     }
-    for row in sqlx::query("SELECT * FROM executions").fetch_all(&mut *tx).await? {
-        let id = (text(&row, "instance_id")?.unwrap_or_default(), row.try_get("execution_id")?);
+    let executions = "SELECT *, unixepoch(started_at) * 1000 AS started_ms FROM executions";
+    for row in sqlx::query(executions).fetch_all(&mut *tx).await? {
+        let id: (String, i64) =
+            (text(&row, "instance_id")?.unwrap_or_default(), row.try_get("execution_id")?);
+        rows.started.insert(id.clone(), row.try_get("started_ms")?);
         rows.executions.insert(id, text(&row, "status")?.unwrap_or_default());
     }
     for row in sqlx::query("SELECT * FROM history ORDER BY rowid").fetch_all(&mut *tx).await? {
