@@ -70,21 +70,13 @@ impl Event {
     #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
     pub(crate) fn of(row: Row<'_>) -> Result<Self, DecodeError> {
         let text = row.text.ok_or(DecodeError::NO_TEXT)?;
-        let Stored { source_event_id, timestamp_ms, duroxide_version, event_type, mut fields } =
-            serde_json::from_str(text).map_err(|error| DecodeError::from_json(&error))?;
-        for of_the_row in ["event_id", "instance_id", "execution_id"] {
-            fields.remove(of_the_row);
-        }
+        let event = Self::decode(text)?;
         Ok(Self {
             event_id: row.event_id,
-            source_event_id,
             instance_id: row.instance_id.to_owned(),
             execution_id: row.execution_id,
-            timestamp_ms,
-            duroxide_version,
-            event_type,
             undecodable: None,
-            fields,
+            ..event
         })
     }
 
@@ -97,21 +89,6 @@ impl Event {
     pub(crate) fn number(&self, field: &str) -> Option<u64> {
         self.fields.get(field)?.as_u64()
     }
-}
-
-/// What the text of a row tells.
-#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
-#[derive(Deserialize)]
-struct Stored {
-    #[serde(default)]
-    source_event_id: Option<u64>,
-    timestamp_ms: u64,
-    #[serde(default)]
-    duroxide_version: String,
-    #[serde(rename = "type")]
-    event_type: String,
-    #[serde(flatten)]
-    fields: serde_json::Map<String, serde_json::Value>,
 }
 
 impl TryFrom<&Event> for duroxide::Event {

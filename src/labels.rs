@@ -345,6 +345,7 @@ impl EventType {
     }
 }
 
+#[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 impl Default for EventType {
     /// Of what nothing is known.
     fn default() -> Self {

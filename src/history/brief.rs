@@ -20,6 +20,13 @@ pub(crate) struct Brief<'a> {
     pub(crate) execution_id: u64,
     #[serde(skip)]
     pub(crate) event_id: u64,
+    /// The framework reads no event without them; what they say does not count.
+    #[serde(rename = "instance_id", borrow)]
+    _instance_id: Cow<'a, str>,
+    #[serde(rename = "execution_id")]
+    _execution_id: u64,
+    #[serde(rename = "event_id")]
+    _event_id: u64,
     /// The event this one answers.
     #[serde(default)]
     pub(crate) source_event_id: Option<u64>,
@@ -168,7 +175,7 @@ mod tests {
     #[test]
     fn what_is_no_event_is_refused_likewise() {
         for json in
-            ["", "{}", "[]", "no JSON", r#"{"event_id":1}"#, "{\"timestamp_ms\":1,\"type\":\"\u{1}\"}"]
+            ["", "{}", "[]", "no JSON", r#"{"event_id":1}"#, r#"{"timestamp_ms":1,"type":"TimerFired"}"#]
         {
             let row = Row { text: Some(json), ..ROW };
             assert!(Event::of(row).is_err() && Brief::of(row).is_err(), "{json}");

@@ -48,6 +48,9 @@ pub(super) struct Cursor {
     /// Rows that were read and are gone, by number.
     #[serde(default)]
     undone: Vec<Mark>,
+    /// From here on, all of them.
+    #[serde(default)]
+    undone_from: i64,
     /// When the newest of all that was read was written, as the store has it.
     written_at: String,
     /// Above this a number without a row is one of a row that was deleted unread.
@@ -170,6 +173,9 @@ impl Cursor {
             self.undone.push((rowid, mark));
             self.last.pop();
         }
+        if self.last.last().is_none_or(|(rowid, _)| *rowid < whole_from) {
+            self.undone_from = self.undone_from.max(whole_from);
+        }
         let rewound = match self.last.last().copied() {
             Some((rowid, _)) if rowid == top => None,
             Some((rowid, _)) => {
@@ -207,7 +213,9 @@ impl Cursor {
         self.undone.sort_unstable();
         self.undone.dedup();
         let surplus = self.undone.len().saturating_sub(UNDONE);
-        self.undone.drain(..surplus);
+        if let Some((dropped, _)) = self.undone.drain(..surplus).next_back() {
+            self.undone_from = self.undone_from.max(dropped + 1);
+        }
         let back: Vec<Mark> = self
             .undone
             .iter()
@@ -236,7 +244,8 @@ impl Cursor {
         // Between that row and the next that is remembered, times tell.
         let beyond = self.undone.iter().map(|(rowid, _)| *rowid).find(|rowid| *rowid > newest);
         if let Some(below) = again_from.or(beyond).or(last).filter(|_| newest > self.rowid) {
-            self.pass_over(connection, below).await?;
+            // Where all of them are remembered, what is not one of them is new, whatever its time.
+            self.pass_over(connection, below.min(self.undone_from)).await?;
         }
         let came = self.rowid > began;
         let mut lost = rewound.clone().flatten();

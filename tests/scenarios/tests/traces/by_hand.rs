@@ -36,6 +36,11 @@ async fn what_began_before_is_looked_up_however_much_ends_at_once(kind: Kind) {
     let position = state.path().join("traces/t.state");
     wait_for("the position", async || position.exists().then_some(())).await;
 
+    if fresh.store.is_postgres() {
+        // No runtime writes the turns of many instances in one transaction. Of one that does, that counts which is newer than
+        // the last read, and a read may come before it ends.
+        connection.run("ALTER TABLE history ALTER created_at SET DEFAULT now() + interval '1 hour'").await;
+    }
     connection.run(&end(&fresh.store)).await;
     let ended = truth::ended(&recount::raw(&fresh.store).await.unwrap());
     assert_eq!(ended.len() as u64, 2 * MANY);
