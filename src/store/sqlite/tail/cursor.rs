@@ -51,6 +51,9 @@ pub(super) struct Cursor {
     /// From here on, all of them.
     #[serde(default)]
     undone_from: i64,
+    /// From here on, all of those that have a number of which rows are remembered at any distance.
+    #[serde(default)]
+    sparse_from: i64,
     /// When the newest of all that was read was written, as the store has it.
     written_at: String,
     /// Above this a number without a row is one of a row that was deleted unread.
@@ -93,7 +96,7 @@ impl Cursor {
 
     /// Behind a row and all before it.
     pub(super) async fn behind(connection: &mut SqliteConnection, rowid: i64) -> Result<Self, Failure> {
-        let mut cursor = Self { rowid, unread_from: rowid, ..Self::default() };
+        let mut cursor = Self { rowid, unread_from: rowid, sparse_from: rowid, ..Self::default() };
         cursor.remember(connection, rowid).await?;
         Ok(cursor)
     }
@@ -192,6 +195,7 @@ impl Cursor {
             }
             None => {
                 self.rowid = self.by_time(connection, whole_from).await?;
+                self.sparse_from = self.sparse_from.max(self.rowid + 1);
                 self.unread_from = newest;
                 Some(Some(format!(
                     "the events that were counted last are not in the store any more (deleted, or another store has taken its place); \
@@ -215,6 +219,7 @@ impl Cursor {
         let surplus = self.undone.len().saturating_sub(UNDONE);
         if let Some((dropped, _)) = self.undone.drain(..surplus).next_back() {
             self.undone_from = self.undone_from.max(dropped + 1);
+            self.sparse_from = self.sparse_from.max(dropped + 1);
         }
         let back: Vec<Mark> = self
             .undone
@@ -223,7 +228,7 @@ impl Cursor {
             .filter(|(rowid, _)| (self.rowid + 1..=newest).contains(rowid))
             .collect();
         let (began, last) = (self.rowid, back.last().map(|(rowid, _)| rowid + 1));
-        // The first of them whose number another row has.
+        // The first of them whose number has a row that was never read.
         let mut again_from = None;
         // Several rows may have had the same number.
         let mut looked_up = None;
@@ -237,7 +242,7 @@ impl Cursor {
                 self.rowid = rowid;
                 break;
             }
-            if there.is_some() {
+            if there.is_some() && self.all_remembered(rowid) {
                 again_from = Some(rowid);
             }
         }
@@ -264,6 +269,13 @@ impl Cursor {
         Ok(Resumed { cursor: self, rewound, lost })
     }
 
+    /// Whether each row that was read under this number is remembered. Where only some are, a row that is none of them may
+    /// have been read nevertheless.
+    fn all_remembered(&self, rowid: i64) -> bool {
+        let farthest = self.undone.last().map_or(self.rowid, |(last, _)| self.rowid.max(*last));
+        rowid >= self.undone_from || (rowid >= self.sparse_from && rowid % spacing(farthest - rowid) == 0)
+    }
+
     /// Passes over the rows behind the cursor that were read before: those that are remembered, and, below a number, those
     /// that are not newer than all that was read.
     async fn pass_over(&mut self, connection: &mut SqliteConnection, below: i64) -> Result<(), Failure> {
@@ -278,8 +290,11 @@ impl Cursor {
             let old = || -> Result<bool, sqlx::Error> {
                 Ok(sql::text(&row, 2)?.unwrap_or_default() <= self.written_at)
             };
-            if !(known.contains(&mark(row.try_get(1)?)) || (rowid < below && old()?)) {
-                break;
+            if !known.contains(&mark(row.try_get(1)?)) {
+                if rowid >= below || !old()? {
+                    break;
+                }
+                self.sparse_from = self.sparse_from.max(rowid + 1);
             }
             self.rowid = rowid;
         }
