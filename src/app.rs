@@ -18,8 +18,9 @@ use crate::metrics;
 use crate::observe::{Poller, PollerSettings, Readers, store_view};
 use crate::otlp::{self, Export, Push, Sender};
 use crate::server::{self, Server};
-use crate::source::{Degraded, Source};
+use crate::source::Source;
 use crate::state::{StateError, StateFile};
+use crate::store::ManagementSource;
 use crate::store::connect::{self, Neighbour};
 use crate::store::{StoreSpec, StoreUrl};
 use crate::telemetry::Telemetry;
@@ -201,7 +202,7 @@ impl ExporterBuilder {
     pub fn observe(mut self, name: &str, management: Arc<dyn ManagementAPI>) -> Self {
         match StoreSpec::check_name(name) {
             Ok(name) => {
-                let source = Box::new(Degraded::new(management));
+                let source = Box::new(ManagementSource::new(management));
                 self.stores.push(Watched { name, source, traced: None });
             }
             Err(error) => self.mistakes.push(error.to_string()),

@@ -9,7 +9,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use crate::app::{RunError, StartError};
+use crate::app::StartError;
 use crate::config::{self, Config, Environment, FileInput, Inputs, Mistake};
 use crate::logging;
 pub use crate::logging::Stderr;
@@ -19,15 +19,19 @@ use crate::management::Timestamp;
 mod args;
 mod check;
 mod completions;
+mod exit;
 #[cfg(test)]
 mod fixture;
 mod instances;
+mod output;
 mod queues;
 mod read;
 mod serve;
 mod text;
 
 use args::{Command, Request};
+use exit::print;
+pub use exit::{Error, Exit};
 use instances::Terminal;
 use text::Style;
 
@@ -45,49 +49,6 @@ pub struct Process<'a> {
     pub out_is_terminal: bool,
     /// The same for `err`.
     pub err_is_terminal: bool,
-}
-
-/// How a run ended, when it was not by an [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Everything is fine.
-    Fine,
-    /// The command ran and found something that is not fine.
-    Failure,
-    /// Usage or configuration; what is wrong was printed. The number is `EX_USAGE` of `sysexits.h`.
-    Usage,
-}
-
-impl Exit {
-    /// The process's exit code.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Fine => 0,
-            Self::Failure => 1,
-            Self::Usage => 64,
-        }
-    }
-}
-
-/// Why a command could not do its work.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The exporter could not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The exporter stopped by itself.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// A second signal while requests were still in flight.
-    #[error("{0} again: stopped at once, requests in flight were cut off")]
-    Interrupted(&'static str),
-    /// Threads or signal handlers are not to be had.
-    #[error("cannot start: {0}")]
-    System(io::Error),
-    /// Output could not be written. A reader that went away is not among these.
-    #[error("cannot write the output: {0}")]
-    Output(io::Error),
 }
 
 /// Runs one command.
@@ -184,15 +145,10 @@ fn print_mistakes(err: &mut dyn Write, request: &Request, mistakes: &[Mistake]) 
     let mut text: String = mistakes.iter().map(|mistake| format!("error: {mistake}\n")).collect();
     text.push_str(&format!(
         "\nFor more information, try '{} {} --help'.\n",
-        args::NAME,
+        output::NAME,
         request.command.name()
     ));
     print(err, &text).map(|()| Exit::Usage)
-}
-
-/// Writes everything in one go, so that a failure is seen once.
-fn print(writer: &mut dyn Write, text: &str) -> Result<(), Error> {
-    writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).map_err(Error::Output)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@
 mod about;
 mod builder;
 mod call;
+mod decorator;
 mod leases;
 mod method;
 #[cfg(feature = "otel")]
@@ -38,112 +39,6 @@ mod provider;
 mod spans;
 
 pub use builder::InstrumentedBuilder;
+pub use decorator::Instrumented;
 #[cfg(feature = "otel")]
 pub use otel::Backdated;
-
-use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use duroxide::providers::Provider;
-use tracing::Span;
-
-use about::About;
-use leases::Leases;
-use method::Method;
-use spans::{Maker, Values};
-
-#[cfg(feature = "otel")]
-use crate::trace_id::TraceIds;
-
-/// The target of all spans, for filters: `duroxide_exporter::instrument=info`.
-const TARGET: &str = "duroxide_exporter::instrument";
-
-/// A duroxide provider with a span around each call.
-pub struct Instrumented {
-    inner: Arc<dyn Provider>,
-    system: String,
-    instance_ids: bool,
-    turns: Leases,
-    work: Leases,
-    /// Where there are links.
-    #[cfg(feature = "otel")]
-    ids: Option<TraceIds>,
-    #[cfg(feature = "otel")]
-    instruments: Option<otel::Instruments>,
-}
-
-impl Instrumented {
-    /// Wraps a provider, with the defaults of the builder.
-    #[must_use]
-    pub fn wrap(provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
-        Self::builder().wrap(provider)
-    }
-
-    /// Wraps a provider with options.
-    pub fn builder() -> InstrumentedBuilder {
-        InstrumentedBuilder::new()
-    }
-
-    /// Whether anybody would see a call.
-    fn watches(&self, method: &Method, make: Maker) -> bool {
-        make(None).is_err() || self.measures(method)
-    }
-
-    /// The span of a call; a disabled one if nobody wants it.
-    fn span(
-        &self,
-        method: &'static Method,
-        make: Maker,
-        about: &mut About<'_>,
-        began: Option<Instant>,
-    ) -> Span {
-        let values = Values { system: &self.system, method, about: *about, named: self.instance_ids, began };
-        let span = make(Some(&values)).unwrap_or_else(|_| Span::none());
-        #[cfg(feature = "otel")]
-        if let Some(ids) = &self.ids {
-            otel::link(&span, ids, about);
-        }
-        span
-    }
-
-    #[cfg(feature = "otel")]
-    fn measures(&self, method: &Method) -> bool {
-        self.instruments.is_some() && method.kind.is_some()
-    }
-
-    #[cfg(feature = "otel")]
-    fn measured(&self, method: &Method, took: Duration, error_type: Option<&'static str>) {
-        if let Some(instruments) = &self.instruments {
-            instruments.call(method, took, error_type);
-        }
-    }
-
-    #[cfg(feature = "otel")]
-    fn counted_empty(&self, method: &Method) {
-        if let Some(instruments) = &self.instruments {
-            instruments.empty(method);
-        }
-    }
-}
-
-/// Without the feature there are no instruments.
-#[cfg(not(feature = "otel"))]
-impl Instrumented {
-    #[expect(clippy::unused_self, reason = "as with the feature")]
-    fn measures(&self, _: &Method) -> bool {
-        false
-    }
-
-    #[expect(clippy::unused_self, reason = "as with the feature")]
-    fn measured(&self, _: &Method, _: Duration, _: Option<&'static str>) {}
-
-    #[expect(clippy::unused_self, reason = "as with the feature")]
-    fn counted_empty(&self, _: &Method) {}
-}
-
-impl fmt::Debug for Instrumented {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Instrumented").field("inner", &self.inner.name()).finish_non_exhaustive()
-    }
-}

@@ -68,7 +68,7 @@ mod server;
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 #[cfg_attr(
     not(feature = "exporter"),
-    expect(dead_code, unused_imports, reason = "without the exporter nobody takes a census")
+    expect(dead_code, reason = "without the exporter nobody takes a census")
 )]
 #[cfg_attr(
     all(feature = "exporter", not(any(feature = "postgres", feature = "sqlite"))),

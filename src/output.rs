@@ -22,26 +22,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use negotiate::{accepts_gzip, negotiate};
-
-/// Text format of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Format {
-    /// Prometheus text format 0.0.4: what a person and any old client gets.
-    Prometheus,
-    /// OpenMetrics 1.0.0: what a Prometheus server asks for first.
-    OpenMetrics,
-}
-
-impl Format {
-    /// Value of the `Content-Type` header. Prometheus 3 refuses a scrape without a type it knows.
-    pub(crate) fn content_type(self) -> &'static str {
-        match self {
-            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
+pub(crate) use negotiate::{Format, accepts_gzip, negotiate};
 
 /// All families as one document.
 pub(crate) fn render(families: &[Family], format: Format) -> String {

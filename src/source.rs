@@ -1,18 +1,18 @@
 //! The seam between a store and the poller: [`Source`] reads, [`Census`] is what was read.
 //!
-//! One implementation a backend (in `store`), and `degraded` for any [`ManagementAPI`](crate::ManagementAPI).
+//! Implemented once for each backend and once for any [`ManagementAPI`](crate::ManagementAPI), in `store`.
 //! A census is plain data of one moment: no metric names, no caps, no I/O. Its numbers are those of the store,
 //! untouched; folding names under a cap is the observer's work.
 
 mod census;
-mod degraded;
 mod tail;
 
+#[cfg(any(feature = "exporter", feature = "postgres"))]
+pub(crate) use census::Replication;
 pub(crate) use census::{
     ActivityBacklog, Census, InstanceCensus, InstanceCount, Leases, Mode, QueueCensus, QueueDetail,
-    QueueStats, Replication, RunningInstance, StoreFacts, Waiting,
+    QueueStats, RunningInstance, StoreFacts, StoreKind, Waiting,
 };
-pub(crate) use degraded::Degraded;
 #[cfg(test)]
 pub(crate) use tail::Alone;
 #[cfg(any(test, feature = "postgres", feature = "sqlite"))]

@@ -21,10 +21,12 @@ mod made;
 mod past;
 mod payload;
 mod sample;
+mod settings;
 mod span;
 
-pub(crate) use lane::{Collectors, Lane, Settings};
+pub(crate) use lane::{Collectors, Lane};
 pub(crate) use sample::Sampling;
+pub(crate) use settings::Settings;
 
 use crate::source::Chunk;
 use crate::trace_id::TraceIds;

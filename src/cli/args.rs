@@ -8,9 +8,8 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use super::completions;
 use super::instances::{self, Asked};
+use super::output::{NAME, Output, output_arg, read_output};
 use crate::config::{Given, SETTINGS, Setting};
-
-pub(super) const NAME: &str = "duroxide-exporter";
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +27,6 @@ pub(super) enum Command {
     Instances(Asked),
     /// Needs no store, and so no settings.
     Completions(clap_complete::Shell),
-}
-
-/// Form of results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Output {
-    Table,
-    Json,
 }
 
 impl Command {
@@ -80,13 +72,6 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Request, clap::Error> {
         _ => return Err(nobody()),
     };
     Ok(Request { command, flags: flags(matches) })
-}
-
-pub(super) fn read_output(matches: &ArgMatches) -> Output {
-    match matches.get_one::<String>("output").map(String::as_str) {
-        Some("json") => Output::Json,
-        _ => Output::Table,
-    }
 }
 
 fn flags(matches: &ArgMatches) -> Given {
@@ -152,15 +137,6 @@ fn declaration(with: fn(&Setting) -> bool) -> clap::Command {
         )
         .subcommand(instances::command(asking().map(asking_flag)))
         .subcommand(completions::command())
-}
-
-pub(super) fn output_arg() -> Arg {
-    Arg::new("output")
-        .long("output")
-        .value_name("FORMAT")
-        .value_parser(["table", "json"])
-        .default_value("table")
-        .help("Form of the result")
 }
 
 /// A setting as commands have it that look once: accepted, but not shown where only `serve` uses it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::args::Output;
+use super::output::Output;
 use super::read::{Failure, Pushing, Reading};
 use super::text::{self, Style};
 use super::{Error, Exit};
@@ -216,7 +216,7 @@ impl<'a> Facts<'a> {
             Queue::ALL.iter().map(report).collect()
         });
         Self {
-            backend: store.backend,
+            backend: store.kind.name,
             schema: &store.schema,
             mode: store.mode,
             last_replay_age_seconds: store.last_replay_age_ms.map(text::seconds),
@@ -387,8 +387,8 @@ mod tests {
   timer         17 messages, 0 fetchable
   management    list, search payloads
   missing       worker sessions: the schema is older than they are; duroxide_sessions is absent
-  warning       2 orphan messages in the orchestrator queue: the instance does not exist, and nothing that waits would start it. In a SQLite store such a message, once it is due, holds up all orchestrations (a queue event excepted); start an instance of that id, or delete the row.
-  warning       1 message in the worker queue cannot be decoded: written by a newer version of the framework, or damaged. It blocks all behind it; mend or delete the row.
+  warning       2 orphan messages in the orchestrator queue: the instance does not exist, and nothing that waits would start it. It holds up all orchestrations.
+  warning       1 message in the worker queue cannot be decoded: written by a newer version of the framework, or damaged. It blocks all behind it.
   warning       1 message in the worker queue with a lease that is over, the oldest for 31s: whoever held it died or hangs. The framework hands such messages out again.
 
 billing: FAILED

@@ -3,7 +3,7 @@
 use clap::{Arg, value_parser};
 use clap_complete::Shell;
 
-use super::args::NAME;
+use super::output::NAME;
 
 pub(super) fn command() -> clap::Command {
     let shell = Arg::new("shell")

@@ -5,9 +5,15 @@ use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{Capabilities, Capability};
 use crate::source::{
     ActivityBacklog, Census, InstanceCensus, InstanceCount, Leases, Mode, QueueCensus, QueueDetail,
-    QueueStats, SourceError, StoreFacts,
+    QueueStats, SourceError, StoreFacts, StoreKind,
 };
 use crate::store::StoreSpec;
+
+const KIND: StoreKind = StoreKind {
+    orphans: "It holds up all orchestrations.",
+    undecodable_activities: "It blocks all behind it.",
+    ..StoreKind::of("sqlite")
+};
 
 const NOW: i64 = 1_790_000_000_000;
 
@@ -49,7 +55,7 @@ pub(super) fn good(name: &str) -> Reading {
     let census = Census {
         now_ms: NOW,
         store: StoreFacts {
-            backend: "sqlite",
+            kind: &KIND,
             schema: "20251230000000".into(),
             mode: Mode::Replica,
             last_replay_age_ms: Some(90_000),

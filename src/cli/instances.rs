@@ -4,9 +4,7 @@
 //! in a line; `session` is whom to ask and where the answer goes; `problem` says what an error means. Payloads are
 //! hidden by `management`, before anything here sees them.
 
-use std::sync::Arc;
-
-use super::args::NAME;
+use super::output::NAME;
 use super::text::Paint;
 use super::{Error, Exit, print};
 use crate::config::Config;
@@ -108,15 +106,4 @@ fn usage(asked: &Asked, terminal: &mut Terminal<'_>, problem: &str) -> Result<Ex
     let title = terminal.err_style.paint("error:", Some(Paint::Red));
     let text = format!("{title} {problem}\n\nFor more information, try '{NAME} {} --help'.\n", asked.name());
     print(terminal.err, &text).map(|()| Exit::Usage)
-}
-
-/// The execution that is named, or the newest.
-async fn execution(store: &Store, instance: &str, named: Option<u64>) -> Result<u64, Failure> {
-    match named {
-        Some(execution) => Ok(execution),
-        None => {
-            let management = Arc::clone(&store.management);
-            Ok(store.ask(management.latest_execution_id(instance)).await?)
-        }
-    }
 }

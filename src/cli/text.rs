@@ -8,50 +8,13 @@ use serde::Serialize;
 use super::Error;
 use crate::management::Timestamp;
 
+mod sanitize;
 mod style;
 mod table;
 
+pub(super) use sanitize::{harmless, named, printable};
 pub(super) use style::{Paint, Style};
 pub(super) use table::{Cell, Table, cut};
-
-/// Longest cell; a name may be as long as its author liked.
-const MAX_CELL: usize = 100;
-
-/// Without control characters, which could rewrite what a terminal shows.
-pub(super) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() || is_direction(c) || is_line_end(c) { '\u{fffd}' } else { c })
-        .collect()
-}
-
-/// A name, which may be empty: then by its quotes.
-pub(super) fn named(name: &str) -> &str {
-    if name.is_empty() { "\"\"" } else { name }
-}
-
-/// A name, harmless and not endless.
-pub(super) fn printable(name: &str) -> String {
-    short(named(name))
-}
-
-/// Harmless and not endless.
-fn short(text: &str) -> String {
-    let mut short: String = harmless(text).chars().take(MAX_CELL).collect();
-    if text.chars().nth(MAX_CELL).is_some() {
-        short.push('…');
-    }
-    short
-}
-
-/// Characters that end a line for some programs.
-fn is_line_end(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// Characters that reverse the order in which a line is shown.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
 
 /// An age in milliseconds, in its two greatest units.
 pub(super) fn age(ms: i64) -> String {
@@ -176,12 +139,5 @@ mod tests {
         ] {
             assert_eq!(bytes(size), expected, "{size}");
         }
-    }
-
-    #[test]
-    fn names_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\n"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
-        assert_eq!(printable(""), "\"\"");
-        assert_eq!(printable(&"x".repeat(500)).chars().count(), MAX_CELL + 1);
     }
 }

@@ -232,7 +232,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(config.settings.listen, [super::super::DEFAULT_LISTEN]);
+        assert_eq!(config.settings.listen, [super::super::settings::DEFAULT_LISTEN]);
         config.settings.listen.clear();
         assert_eq!(config, Config::default());
         assert_eq!(config.settings.check(), []);

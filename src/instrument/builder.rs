@@ -4,12 +4,25 @@ use std::sync::Arc;
 
 use duroxide::providers::Provider;
 
-use super::Instrumented;
+use super::decorator::Instrumented;
 use super::leases::Leases;
 #[cfg(feature = "otel")]
 use super::otel::Instruments;
 #[cfg(feature = "otel")]
 use crate::trace_id::TraceIds;
+
+impl Instrumented {
+    /// Wraps a provider, with the defaults of the builder.
+    #[must_use]
+    pub fn wrap(provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
+        Self::builder().wrap(provider)
+    }
+
+    /// Wraps a provider with options.
+    pub fn builder() -> InstrumentedBuilder {
+        InstrumentedBuilder::new()
+    }
+}
 
 /// Options of [`Instrumented`], see [`Instrumented::builder`].
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use std::time::Instant;
 use duroxide::providers::ProviderError;
 use tracing::Span;
 
-use super::Instrumented;
 use super::about::About;
+use super::decorator::Instrumented;
 use super::method::Method;
 use super::spans::Maker;
 

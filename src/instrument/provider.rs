@@ -11,9 +11,9 @@ use duroxide::providers::{
 };
 use duroxide::{Event, SystemStats};
 
-use super::Instrumented;
 use super::about::About;
 use super::call::{Answer, Call, Receive};
+use super::decorator::Instrumented;
 use super::leases::{Lease, Leases};
 use super::method;
 use super::spans;

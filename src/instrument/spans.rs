@@ -9,9 +9,11 @@ use std::time::Instant;
 use tracing::field::Empty;
 use tracing::{Level, Span};
 
-use super::TARGET;
 use super::about::About;
 use super::method::{self, Method};
+
+/// The target of all spans, for filters: `duroxide_exporter::instrument=info`.
+const TARGET: &str = "duroxide_exporter::instrument";
 
 /// What the fields of a span are made of.
 pub(super) struct Values<'a> {

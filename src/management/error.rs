@@ -1,5 +1,8 @@
 //! Errors of management calls. Messages never hold a password or a payload.
 
+/// Result of a management call.
+pub(crate) type Result<T, E = ManagementError> = std::result::Result<T, E>;
+
 /// Why a management call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

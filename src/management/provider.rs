@@ -1,5 +1,6 @@
 //! The framework's own providers as a [`ManagementAPI`], through their admin capability.
 
+mod backend;
 mod cursor;
 mod error;
 mod list;
@@ -9,37 +10,17 @@ mod tree;
 
 use std::sync::Arc;
 
-use duroxide::providers::{Provider, ProviderAdmin};
+use duroxide::providers::Provider;
 
+use backend::{Backend, tells_times};
 pub(crate) use error::from_provider;
 
 use super::{
     Capabilities, Capability, ExecutionInfo, InstanceCounts, InstanceExport, InstanceFilter, InstanceInfo,
-    InstanceTree, ManagementAPI, ManagementError, Page, PageRequest, PurgeReport, PurgeRequest, QueueDepths,
-    Result, SearchQuery, SearchResults, SystemMetrics, Timeline,
+    InstanceTree, ManagementAPI, Page, PageRequest, PurgeReport, PurgeRequest, QueueDepths, Result,
+    SearchQuery, SearchResults, SystemMetrics, Timeline,
 };
 use crate::history::Event;
-
-/// A provider together with its admin capability, for the time of one call.
-struct Backend<'a, P: ?Sized> {
-    provider: &'a P,
-    admin: &'a dyn ProviderAdmin,
-}
-
-impl<'a, P: Provider + ?Sized> Backend<'a, P> {
-    fn of(provider: &'a P, method: &'static str) -> Result<Self> {
-        match provider.as_management_capability() {
-            Some(admin) => Ok(Self { provider, admin }),
-            None => Err(ManagementError::unsupported(method)),
-        }
-    }
-}
-
-/// Whether the provider tells when instances were created and executions began. The framework's SQLite provider
-/// reads its own texts as numbers and reports 0 for all of them.
-fn tells_times<P: Provider + ?Sized>(provider: &P) -> bool {
-    provider.name() != "sqlite"
-}
 
 /// Every [`Provider`] is a [`ManagementAPI`], through its admin capability: one store for both roles, as in
 /// `Client::with_management(store.clone(), store)`. See [`ProviderManagement`], also for what is not offered.

@@ -31,7 +31,7 @@ pub(super) fn families(view: &View, now: Instant, all: &mut Vec<Family>) {
         snapshot_age.push([name], age.as_secs_f64());
 
         let StoreFacts {
-            backend,
+            kind,
             schema,
             mode,
             last_replay_age_ms,
@@ -40,7 +40,7 @@ pub(super) fn families(view: &View, now: Instant, all: &mut Vec<Family>) {
             sizes,
             notes: _,
         } = &snapshot.census.store;
-        info.push([name, &Arc::from(*backend), &Arc::from(schema.as_str()), &Arc::from(mode.as_str())], 1.0);
+        info.push([name, &Arc::from(kind.name), &Arc::from(schema.as_str()), &Arc::from(mode.as_str())], 1.0);
         replica.push([name], truth(*mode == Mode::Replica));
         if let Some(age) = last_replay_age_ms {
             last_replay_age.push([name], seconds(*age));

@@ -212,13 +212,13 @@ impl Poller {
     }
 
     fn log_success(&mut self, snapshot: &Snapshot, took: Duration) {
-        let StoreFacts { backend, schema, mode, notes, .. } = &snapshot.census.store;
+        let StoreFacts { kind, schema, mode, notes, .. } = &snapshot.census.store;
         tracing::debug!(store = %self.name, ?took, mode = mode.as_str(), "polled");
         let now = Logged::Read(*mode, notes.clone());
         if self.logged.as_ref() == Some(&now) {
             return;
         }
-        tracing::info!(store = %self.name, backend, schema, mode = mode.as_str(), "store is read");
+        tracing::info!(store = %self.name, backend = kind.name, schema, mode = mode.as_str(), "store is read");
         for note in notes {
             tracing::info!(store = %self.name, "{note}");
         }

@@ -19,8 +19,6 @@ use crate::config::{Endpoint, Otlp, Protocol};
 use crate::labels::{ExportOutcome, Signal};
 use crate::output;
 
-pub(super) const USER_AGENT: &str = concat!("duroxide-exporter/", env!("CARGO_PKG_VERSION"));
-
 /// The first pause between two tries, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 

@@ -57,7 +57,7 @@ impl Grpc {
         );
         let wrong = |error| format!("otlp: {}", SendError::network(&error));
         let mut remote = Remote::from_shared(root)
-            .and_then(|remote| remote.user_agent(super::client::USER_AGENT))
+            .and_then(|remote| remote.user_agent(super::resource::USER_AGENT))
             .map_err(wrong)?
             .connect_timeout(connect)
             // A status is in a header, and a message of it may be long.

@@ -51,7 +51,7 @@ impl Http {
             .enable_http1()
             .wrap_connector(tcp);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
-        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(super::client::USER_AGENT));
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(super::resource::USER_AGENT));
         if gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }

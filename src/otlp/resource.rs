@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 
 use crate::config::Otlp;
 
+/// The header of the same name.
+pub(super) const USER_AGENT: &str = concat!("duroxide-exporter/", env!("CARGO_PKG_VERSION"));
+
 /// What identifies the exporter, unless it is told otherwise.
 ///
 /// The instance is the machine and the port, as a scrape has it: the same after a restart, so that counters that go on

@@ -3,7 +3,24 @@
 //! A client that accepts nothing we have gets text 0.0.4 rather than an error: every known client reads it, and a
 //! scrape that fails for a header is a blind spot.
 
-use super::Format;
+/// Text format of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Format {
+    /// Prometheus text format 0.0.4: what a person and any old client gets.
+    Prometheus,
+    /// OpenMetrics 1.0.0: what a Prometheus server asks for first.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Value of the `Content-Type` header. Prometheus 3 refuses a scrape without a type it knows.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
 
 /// The format for an `Accept` header. Without one, or when nothing is preferred: text 0.0.4.
 ///

@@ -11,8 +11,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::Format;
 use super::exemplar;
+use super::negotiate::Format;
 use super::number::{Bound, Number};
 use crate::metrics::{Family, Kind, Sample, Value};
 

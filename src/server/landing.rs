@@ -100,7 +100,7 @@ impl Page {
                 "<p>The values below are those of the last good poll, <strong>{age} old</strong>.</p>\n"
             ));
         }
-        self.put(format_args!("<p class=\"soft\">{}, {}", Escaped(facts.backend), facts.mode.as_str()));
+        self.put(format_args!("<p class=\"soft\">{}, {}", Escaped(facts.kind.name), facts.mode.as_str()));
         if !facts.schema.is_empty() {
             self.put(format_args!(", schema <bdi>{}</bdi>", Escaped(&facts.schema)));
         }

@@ -14,7 +14,7 @@ use super::*;
 use crate::labels::{FailureReason, InstanceStatus, MessageState};
 use crate::metrics;
 use crate::observe::{Snapshot, Stamp, StoreReader, store_view};
-use crate::source::{Census, InstanceCount, Mode, QueueCensus, QueueStats, StoreFacts};
+use crate::source::{Census, InstanceCount, Mode, QueueCensus, QueueStats, StoreFacts, StoreKind};
 use crate::telemetry::Telemetry;
 
 /// Nothing here takes a tenth of it; only a defect does.
@@ -52,7 +52,7 @@ fn snapshot() -> Snapshot {
         ..QueueStats::default()
     };
     let store = StoreFacts {
-        backend: "sqlite",
+        kind: const { &StoreKind::of("sqlite") },
         schema: "0018_sessions".to_owned(),
         mode: Mode::Live,
         last_replay_age_ms: None,

@@ -23,11 +23,30 @@ pub(crate) struct Census {
     pub(crate) total_instances: Option<u64>,
 }
 
+/// A backend, and what it does with messages that nothing will handle: in sentences for people, with what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct StoreKind {
+    /// `sqlite`, `management`, …
+    pub(crate) name: &'static str,
+    /// With messages to an instance that does not exist and that nothing would start.
+    pub(crate) orphans: &'static str,
+    /// With rows of the worker queue that cannot be decoded.
+    pub(crate) undecodable_activities: &'static str,
+    /// The same of the other queues.
+    pub(crate) undecodable_messages: &'static str,
+}
+
+impl StoreKind {
+    /// A backend that never tells of such messages.
+    pub(crate) const fn of(name: &'static str) -> Self {
+        Self { name, orphans: "", undecodable_activities: "", undecodable_messages: "" }
+    }
+}
+
 /// What kind of store it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreFacts {
-    /// `sqlite`, `management`, …
-    pub(crate) backend: &'static str,
+    pub(crate) kind: &'static StoreKind,
     /// Newest migration, as the store names it; empty when unknown.
     pub(crate) schema: String,
     pub(crate) mode: Mode,

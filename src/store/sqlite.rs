@@ -23,6 +23,7 @@ mod running;
 mod schema;
 mod source;
 mod sql;
+mod states;
 mod tail;
 mod text;
 

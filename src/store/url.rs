@@ -1,5 +1,6 @@
 //! Store URLs, as given in `--store NAME=URL`.
 
+mod error;
 #[cfg(feature = "postgres")]
 mod postgres;
 
@@ -7,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use error::UrlError;
 use percent_encoding::percent_decode_str;
 #[cfg(feature = "postgres")]
 pub(crate) use postgres::PostgresUrl;
@@ -31,18 +33,6 @@ pub(crate) enum StoreUrl {
     /// A schema of a Postgres database.
     #[cfg(feature = "postgres")]
     Postgres(PostgresUrl),
-}
-
-/// What is wrong with a store's URL or name. Repeats nothing of the text: what was not understood may be a part of a
-/// password.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct UrlError(String);
-
-impl UrlError {
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
-    }
 }
 
 const EXAMPLE: &str = "orders=sqlite:/var/lib/orders/store.db";

@@ -12,36 +12,19 @@ use tracing::Instrument as _;
 use super::finished::Finished;
 use super::made::{Example, Made, Wanted};
 use super::past::{Past, Reader};
-use super::sample::Sampling;
+use super::settings::Settings;
 use crate::labels::{FailureReason, TraceOutcome};
 use crate::logs;
 use crate::otlp::{SendError, Sender};
 use crate::source::{self, Batch, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
 use crate::state::{self, StateFile};
 use crate::telemetry::Telemetry;
-use crate::trace_id::TraceIds;
 
 /// Executions that are looked up, and in memory, at the same time.
 const TOGETHER: usize = 64;
 
 /// After failures in a row the pause grows up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// What the traces of a store are to be like.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    /// Between two looks at a history that has been followed to its end.
-    pub(crate) interval: Duration,
-    /// For one read.
-    pub(crate) timeout: Duration,
-    /// Whether what ended before the first start has traces, too.
-    pub(crate) backfill: bool,
-    pub(crate) payloads: bool,
-    pub(crate) sampling: Sampling,
-    pub(crate) ids: TraceIds,
-    /// Attributes of the resource.
-    pub(crate) resource: Vec<(String, String)>,
-}
 
 /// What is kept over a restart: everything before the position was delivered.
 #[derive(Debug, Clone, Serialize, Deserialize)]

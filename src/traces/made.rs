@@ -8,8 +8,8 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
 use super::batch::Requests;
 use super::failures::failures;
-use super::lane::Settings;
 use super::past::Past;
+use super::settings::Settings;
 use super::span::spans;
 use crate::labels::name::shorten;
 use crate::labels::{ExecutionOutcome, ExecutionStatus};

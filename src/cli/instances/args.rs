@@ -2,8 +2,8 @@
 
 use clap::ArgMatches;
 
-use super::super::args::{Output, read_output};
 use super::moment::Moment;
+use crate::cli::output::{Output, read_output};
 use crate::labels::InstanceStatus;
 use crate::management::{InstanceFilter, Timestamp};
 

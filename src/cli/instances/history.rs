@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::Exit;
-use super::super::args::Output;
+use super::super::output::Output;
 use super::super::text::{self, Cell, Paint, Table};
 use super::args::Paging;
 use super::event::Teller;
@@ -24,7 +24,7 @@ pub(super) async fn history(
     payloads: bool,
 ) -> Result<Exit, Failure> {
     let management = Arc::clone(&session.store.management);
-    let execution = super::execution(session.store, id, execution).await?;
+    let execution = session.store.execution(id, execution).await?;
     // Offsets count from the first event, which a later page does not have.
     let mut start = None;
     if session.output == Output::Table {

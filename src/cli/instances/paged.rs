@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::args::Output;
+use super::super::output::Output;
 use super::super::text::{Cell, Table};
 use super::super::{Error, Exit, print};
 use super::args::Paging;

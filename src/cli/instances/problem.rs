@@ -1,6 +1,6 @@
 //! What a store's error means to a person, and what can be done.
 
-use super::super::args::NAME;
+use super::super::output::NAME;
 use super::super::text::{self, Paint};
 use super::super::{Error, Exit};
 use super::session::{Store, Terminal};

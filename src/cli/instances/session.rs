@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::args::Output;
+use super::super::output::Output;
 use super::super::text::{self, Style};
 use super::super::{Error, print};
 use crate::management::{ManagementAPI, ManagementError, Timestamp};
@@ -69,6 +69,14 @@ impl Store {
     ) -> Result<T, ManagementError> {
         let answer = tokio::time::timeout(self.limit.saturating_add(GRACE), answer).await;
         answer.unwrap_or(Err(ManagementError::TimedOut(self.limit)))
+    }
+
+    /// The execution that is named, or the newest.
+    pub(super) async fn execution(&self, instance: &str, named: Option<u64>) -> Result<u64, ManagementError> {
+        match named {
+            Some(execution) => Ok(execution),
+            None => self.ask(self.management.latest_execution_id(instance)).await,
+        }
     }
 
     /// How old the data of the next answer may be; `None` when the store is read live.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::args::Output;
+use super::super::output::Output;
 use super::super::text::{self, Cell, Paint, Table};
 use super::super::{Error, Exit, print};
 use super::args::Paging;

@@ -27,7 +27,7 @@ pub(super) async fn timeline(
 ) -> Result<Exit, Failure> {
     let management = Arc::clone(&session.store.management);
     let age = session.store.data_age().await?;
-    let execution = super::execution(session.store, id, execution).await?;
+    let execution = session.store.execution(id, execution).await?;
     let timeline = management.get_execution_timeline(id, execution).await?;
     session.answer(age, &Drawn { timeline: &timeline }, |terminal| {
         // What is open in a copy was open when the copy was made.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::super::Exit;
-use super::super::args::Output;
+use super::super::output::Output;
 use super::super::text::{self, Paint, Style};
 use super::session::{Failure, Session};
 use crate::management::{InstanceInfo, InstanceTree};

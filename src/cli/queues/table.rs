@@ -2,7 +2,7 @@
 
 use super::super::read::Failure;
 use super::super::text::{self, Style, Table};
-use super::{QueueReport, Queues, States, StoreReport};
+use super::report::{QueueReport, Queues, States, StoreReport};
 
 /// A table is for the eye; JSON has all of them.
 const MOST_ACTIVITIES: usize = 20;

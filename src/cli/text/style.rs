@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::printable;
+use super::sanitize::printable;
 use crate::labels::{ExecutionStatus, InstanceStatus};
 
 /// Whether a writer shows bold text and colours.

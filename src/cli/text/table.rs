@@ -1,7 +1,7 @@
 //! Columns side by side, at once or a part at a time.
 
+use super::sanitize::{harmless, named, printable, short};
 use super::style::{Paint, Style};
-use super::{harmless, named, printable, short};
 
 /// Ids of children are made of those of their parents.
 const MAX_ID: usize = 250;

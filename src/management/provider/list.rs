@@ -6,10 +6,10 @@ use std::time::Duration;
 use duroxide::providers::Provider;
 use tokio::time::Instant;
 
-use super::cursor::List;
+use super::backend::{Backend, tells_times};
+use super::cursor::{self, List};
 use super::error::from_provider;
 use super::read::{at_least_one, instance_info};
-use super::{Backend, cursor, tells_times};
 use crate::labels::InstanceStatus;
 use crate::management::{
     InstanceCounts, InstanceFilter, InstanceGroup, InstanceInfo, ManagementError, Page, PageRequest, Result,

@@ -2,7 +2,7 @@
 
 use duroxide::providers::Provider;
 
-use super::Backend;
+use super::backend::Backend;
 use super::error::from_provider;
 use super::read::moment;
 use crate::labels::InstanceStatus;

@@ -3,7 +3,7 @@
 use duroxide::providers::Provider;
 use duroxide::providers::management as framework;
 
-use super::Backend;
+use super::backend::Backend;
 use super::cursor::{self, List};
 use super::error::{from_provider, is_undecodable};
 use crate::history::Event;

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use duroxide::providers::Provider;
 use tokio::time::Instant;
 
-use super::Backend;
+use super::backend::Backend;
 use super::list::PATIENCE;
 use super::read::instance_info;
 use crate::management::{InstanceTree, Result};

@@ -3,12 +3,19 @@
 use std::collections::HashMap;
 
 use super::entry::{begin, end_at, ending, moment};
+use super::model::{Timeline, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent};
 use super::tries::Tries;
 use super::turns::Turns;
 use super::waits::{Channel, Ending, Waits};
-use super::{Timeline, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent};
 use crate::history::{Event, SYSCALL};
 use crate::labels::ExecutionStatus;
+
+impl Timeline {
+    /// Begins the timeline of one execution. It reads nothing: it is given the events.
+    pub fn builder(instance: &str, execution_id: u64) -> TimelineBuilder {
+        TimelineBuilder::new(instance, execution_id)
+    }
+}
 
 /// Reason of a cancellation that the orchestration itself decided on. Others are the framework clearing up after the
 /// end.

@@ -1,7 +1,7 @@
 //! How an entry begins and ends.
 
+use super::model::{TimelineEntry, TimelineKind, TimelineOutcome};
 use super::waits::Ending;
-use super::{TimelineEntry, TimelineKind, TimelineOutcome};
 use crate::history::Event;
 use crate::management::Timestamp;
 

@@ -18,8 +18,8 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
-use super::super::Timestamp;
-use super::TimelineOutcome;
+use super::model::TimelineOutcome;
+use crate::management::Timestamp;
 
 /// An event that ends something.
 #[derive(Debug, Clone, Copy)]

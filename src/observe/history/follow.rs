@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::totals::Totals;
-use super::{Decoded, HistoryView, RECALL, Tracker};
+use super::tracker::{Decoded, HistoryView, RECALL, Tracker};
 use crate::labels::{EventType, FailureReason};
 use crate::source::{Batch, Census, Position, Reading, Request, Source, SourceError, Start, within};
 use crate::state::{Kept, StateFile, Unusable};

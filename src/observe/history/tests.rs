@@ -10,8 +10,8 @@ use super::follow::Follower;
 use super::*;
 use crate::labels::{EventType, ExecutionOutcome, FailureKind, InstanceStatus, Outcome};
 use crate::source::{
-    Alone, Batch, Census, Chunk, Columns, ExecutionKey, InstanceCount, Mode, Position, Reading, Request,
-    RunningInstance, Source, SourceError, Start, StoreFacts, Take,
+    Alone, Batch, Census, Chunk, Columns, ExecutionKey, InstanceCensus, InstanceCount, Mode, Position,
+    Reading, Request, RunningInstance, Source, SourceError, Start, StoreFacts, StoreKind, Take,
 };
 use crate::telemetry::Telemetry;
 
@@ -147,7 +147,7 @@ impl Source for Store {
         let census = request.census.then(|| Census {
             now_ms: i64::try_from(self.now_ms).unwrap(),
             store: StoreFacts {
-                backend: "memory",
+                kind: const { &StoreKind::of("memory") },
                 schema: String::new(),
                 mode: Mode::Live,
                 last_replay_age_ms: None,

@@ -70,23 +70,3 @@ impl Failure {
         }
     }
 }
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        if let sqlx::Error::Database(database) = &error {
-            #[cfg(feature = "sqlite")]
-            if let Some(error) = database.try_downcast_ref::<sqlx::sqlite::SqliteError>() {
-                return crate::store::sqlite::classify(error);
-            }
-            #[cfg(feature = "postgres")]
-            if let Some(error) = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-                return crate::store::postgres::classify(error);
-            }
-        }
-        #[cfg(feature = "postgres")]
-        if let Some(failure) = crate::store::postgres::of_the_connection(&error) {
-            return failure;
-        }
-        Self::new(FailureReason::Other, error.to_string())
-    }
-}

@@ -8,12 +8,21 @@ use super::reader::{Reader, Snapshot};
 use super::{instances, notes, queues, tail};
 use crate::labels::Clock;
 use crate::source::{
-    Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, Take,
+    Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, StoreKind, Take,
 };
 use crate::store::database::failure::Failure;
 use crate::store::database::high_water::Counters;
 use crate::store::database::reading::read;
 use crate::store::url::PostgresUrl;
+
+/// What metrics and people are told of the backend.
+const KIND: StoreKind = StoreKind {
+    name: "postgres",
+    orphans: "The framework drops such a message when it comes upon it, and leaves an execution without an instance.",
+    undecodable_activities: "Whoever takes it fails, again each time its lease ends; mend or delete the row.",
+    undecodable_messages: "Its instance makes no progress while it is there; one that is no JSON, or holds an escaped NUL, holds \
+                           up all orchestrations. Mend or delete the row.",
+};
 
 /// Takes the census of one Postgres store.
 pub(super) struct PostgresSource {
@@ -102,7 +111,7 @@ impl Known {
         Ok(Census {
             now_ms: moment.now_ms,
             store: StoreFacts {
-                backend: "postgres",
+                kind: &KIND,
                 schema: schema.version(),
                 mode: if moment.replication.is_some() { Mode::Replica } else { Mode::Live },
                 last_replay_age_ms: moment.last_replay_age_ms,

@@ -10,11 +10,20 @@ use super::reader::{Place, Reader, Snapshot};
 use super::running::KnownRunning;
 use super::{instances, queues, tail};
 use crate::source::{
-    Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, Take,
+    Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, StoreKind, Take,
 };
 use crate::store::database::failure::Failure;
 use crate::store::database::high_water::Counters;
 use crate::store::database::reading::read;
+
+/// What metrics and people are told of the backend.
+const KIND: StoreKind = StoreKind {
+    name: "sqlite",
+    orphans: "In a SQLite store such a message, once it is due, holds up all orchestrations (a queue event excepted); \
+              start an instance of that id, or delete the row.",
+    undecodable_activities: "It blocks all behind it; mend or delete the row.",
+    undecodable_messages: "The framework drops such a message when it comes upon it.",
+};
 
 const A_COPY: &str = "read as a copy: states and ages are those of its newest change. If it is the live store of an \
      application that is stopped, add ?replica=false to its URL";
@@ -102,7 +111,7 @@ impl Known {
         Ok(Census {
             now_ms: moment.now_ms,
             store: StoreFacts {
-                backend: "sqlite",
+                kind: &KIND,
                 schema: schema.migration,
                 mode: if snapshot.replica { Mode::Replica } else { Mode::Live },
                 last_replay_age_ms: moment.last_replay_age_ms,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::UrlError;
+use super::error::UrlError;
 
 const EXAMPLE: &str = "orders=postgres://monitor@db.example:5432/app?schema=orders";
 

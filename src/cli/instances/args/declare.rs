@@ -3,8 +3,8 @@
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, RangedU64ValueParser};
 use clap::{Arg, ArgAction, value_parser};
 
-use super::super::super::args::{NAME, output_arg};
 use super::super::moment::Moment;
+use crate::cli::output::{NAME, output_arg};
 use crate::labels::InstanceStatus;
 
 /// The command with its own flags; `settings` are those of every command.

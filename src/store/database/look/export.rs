@@ -1,6 +1,6 @@
 //! One instance with everything, as of one moment.
 
-use super::Look;
+use super::snapshot::Look;
 use crate::management::{InstanceExport, ManagementError, PageRequest, quoted};
 use crate::store::database::reading::Answer;
 

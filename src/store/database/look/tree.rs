@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Look;
+use super::snapshot::Look;
 use crate::management::{InstanceInfo, InstanceTree};
 use crate::store::database::reading::Answer;
 

@@ -5,53 +5,21 @@
 //! snapshot has all of it or nothing.
 
 mod item;
+mod past;
 mod rows;
 mod tell;
 
 pub(in crate::store) use item::Item;
+pub(in crate::store) use past::Past;
 pub(in crate::store) use rows::{Row, Standing, Take};
 
-use std::collections::HashMap;
-
-use super::Look;
-use crate::history::{self, Brief, Effect, Facts, Opens, Wait};
-use crate::labels::{EventType, InstanceStatus};
+use super::snapshot::Look;
+use crate::history::{Facts, Wait};
+use crate::labels::InstanceStatus;
 use crate::management::{InstanceWaits, ManagementError, Timestamp};
 use crate::store::database::group::unsigned;
 use crate::store::database::reading::Answer;
 use rows::{Kept, Lives};
-
-/// What is open in an execution, so far.
-#[derive(Default)]
-pub(in crate::store) struct Past {
-    opens: Opens<String>,
-    /// Events that nothing waited for, by name.
-    missed: HashMap<String, u64>,
-    undecodable: u64,
-}
-
-impl Past {
-    /// Takes the next event.
-    pub(in crate::store) fn take(&mut self, row: history::Row<'_>) {
-        match Brief::of(row) {
-            Ok(event) => {
-                let effect = self.opens.take(&event, str::to_owned);
-                if event.event_type == EventType::ExternalEvent && effect == Effect::None {
-                    *self.missed.entry(event.name().into_owned()).or_default() += 1;
-                }
-            }
-            Err(_) => self.undecodable += 1,
-        }
-    }
-
-    fn children(&self) -> Vec<String> {
-        let child = |wait: &Wait<String>| match wait {
-            Wait::Child { instance_id, .. } => Some(instance_id.to_string()),
-            _ => None,
-        };
-        self.opens.iter().filter_map(|open| child(&open.wait)).collect()
-    }
-}
 
 pub(in crate::store) async fn waits(snapshot: &mut impl Look, instance: &str) -> Answer<InstanceWaits> {
     let now_ms = snapshot.now_ms().await?;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Receiver, Standby};
+use super::recovery::{Receiver, Standby};
 
 /// More moments than these are thinned out: replay is then behind by hundreds of polls.
 const MOMENTS: usize = 512;

@@ -6,7 +6,8 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 
 use super::super::reader::Snapshot;
-use super::super::sql::{bytes, count, flag, millis, number, orchestrator_state, text, time, worker_state};
+use super::super::sql::{bytes, count, flag, millis, number, text, time};
+use super::super::states::{orchestrator_state, visible_at, worker_state};
 use crate::history;
 use crate::labels::Queue;
 use crate::management::QueueEntry;
@@ -129,7 +130,7 @@ pub(super) async fn activities(
         ),
         false => ("0", format!("?2 IS NOT NULL AND {mentions}")),
     };
-    let visible = if snapshot.schema.worker_visible_at { "q.visible_at" } else { "0" };
+    let visible = visible_at(&snapshot.schema);
     let sql = format!(
         "SELECT {columns}, {told}, {tag} FROM worker_queue q WHERE {ours} ORDER BY q.id",
         columns = columns(&worker_state(&snapshot.schema), visible, "q.locked_until"),

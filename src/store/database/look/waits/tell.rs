@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::item::Item;
+use super::past::Past;
 use super::rows::{Kept, Lives, Row};
-use super::{Item, Past};
 use crate::history::{Open, Wait};
 use crate::labels::Channel;
 use crate::management::{Awaited, InstanceWaits, OpenWait, QueueEntry, QueuedMessage, Timestamp};

@@ -5,24 +5,26 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{
-    Census, ExecutionKey, InstanceCensus, InstanceCount, Mode, Position, QueueCensus, QueueStats, Reading,
-    Request, Source, SourceError, StoreFacts, Take,
-};
 use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{Capability, ManagementAPI, ManagementError, QueueDepths, SystemMetrics};
+use crate::source::{
+    Census, ExecutionKey, InstanceCensus, InstanceCount, Mode, Position, QueueCensus, QueueStats, Reading,
+    Request, Source, SourceError, StoreFacts, StoreKind, Take,
+};
+
+const KIND: StoreKind = StoreKind::of("management");
 
 /// A [`Source`] over any [`ManagementAPI`].
-pub(crate) struct Degraded(Arc<dyn ManagementAPI>);
+pub(crate) struct ManagementSource(Arc<dyn ManagementAPI>);
 
-impl Degraded {
+impl ManagementSource {
     pub(crate) fn new(management: Arc<dyn ManagementAPI>) -> Self {
         Self(management)
     }
 }
 
 #[async_trait::async_trait]
-impl Source for Degraded {
+impl Source for ManagementSource {
     async fn read(&mut self, request: Request<'_>, _limit: Duration) -> Result<Reading, SourceError> {
         // Without a history there is nothing but a census.
         let census = if request.census { Some(self.census().await?) } else { None };
@@ -40,7 +42,7 @@ impl Source for Degraded {
     }
 }
 
-impl Degraded {
+impl ManagementSource {
     async fn census(&self) -> Result<Census, SourceError> {
         // The framework's own depths count sleeping timers and miss expired leases: they are not what the metric says.
         let capabilities = self.0.capabilities();
@@ -58,7 +60,7 @@ impl Degraded {
         Ok(Census {
             now_ms: millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
             store: StoreFacts {
-                backend: "management",
+                kind: &KIND,
                 schema: String::new(),
                 mode: if age.is_some() { Mode::Replica } else { Mode::Live },
                 last_replay_age_ms: age.map(millis),
@@ -169,7 +171,7 @@ mod tests {
             (&[Capability::QueueDepths, Capability::ExactQueueDepths], true),
             (&[Capability::QueueDepths], false),
         ] {
-            let census = Degraded::new(Arc::new(Depths(capabilities))).census().await.unwrap();
+            let census = ManagementSource::new(Arc::new(Depths(capabilities))).census().await.unwrap();
             assert_eq!(census.queues.is_some(), exported, "{capabilities:?}");
         }
     }
