@@ -7,7 +7,7 @@
 //!
 //! Rooms: `reader` is one read of the store, whoever asks; `files` decides how the file can be opened, `open` opens it,
 //! `schema` probes the columns, `clock` finds the moment a copy is from, `text` and `sql` bring values out of SQL, `error`
-//! says what went wrong. `source` takes the census with `queues`, `items` and `instances`, and follows the history with
+//! says what went wrong. `source` takes the census with `queues`, `items`, `large` and `instances`, and follows the history with
 //! `tail`; `management` answers people.
 
 mod clock;
@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod instances;
 mod items;
+mod large;
 mod management;
 mod open;
 mod queues;

@@ -53,7 +53,7 @@ pub(in crate::store) struct Items {
 #[derive(Debug)]
 struct Known {
     item: Item,
-    large: bool,
+    size: i64,
 }
 
 impl Items {
@@ -65,7 +65,7 @@ impl Items {
         let Self { known, names } = self;
         names.retain(|name| Arc::strong_count(name) > 1);
         let is_unread = |id: &i64| match known.get(id) {
-            Some(Known { item: Item::Bad(_), large }) => !large,
+            Some(Known { item: Item::Bad(_), size }) => *size <= LARGE,
             known => known.is_none(),
         };
         ids.iter().copied().filter(is_unread).collect()
@@ -73,7 +73,7 @@ impl Items {
 
     /// Takes what was read of a row of this size.
     pub(in crate::store) fn learn(&mut self, id: i64, size: i64, item: Item) {
-        self.known.insert(id, Known { item, large: size > LARGE });
+        self.known.insert(id, Known { item, size });
     }
 
     pub(in crate::store) fn get(&self, id: i64) -> &Item {
@@ -86,10 +86,19 @@ impl Items {
         self.known.iter().filter(|(_, known)| matches!(known.item, Item::Bad(_))).map(|(id, _)| *id)
     }
 
+    /// The rows above a size.
+    #[cfg(feature = "sqlite")]
+    pub(in crate::store) fn above(&self, size: i64) -> impl Iterator<Item = i64> {
+        self.known.iter().filter(move |(_, known)| known.size > size).map(|(id, _)| *id)
+    }
+
     /// The large ones that start something.
     #[cfg(feature = "sqlite")]
     pub(in crate::store) fn large_starts(&self) -> impl Iterator<Item = i64> {
-        self.known.iter().filter(|(_, known)| known.large && known.item == Item::Start).map(|(id, _)| *id)
+        self.known
+            .iter()
+            .filter(|(_, known)| known.size > LARGE && known.item == Item::Start)
+            .map(|(id, _)| *id)
     }
 
     /// What a whole text is about. No database checks that it is UTF-8.

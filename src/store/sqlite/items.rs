@@ -2,6 +2,7 @@
 
 use sqlx::sqlite::SqliteConnection;
 
+use super::large::LargeRows;
 use super::{sql, text};
 use crate::store::database::failure::Failure;
 use crate::store::database::items::{BEGINNING, Item, Items, LARGEST};
@@ -13,21 +14,37 @@ const TOO_LARGE: i64 = 16 << 20;
 const BATCH_ROWS: usize = 2_000;
 const BATCH_BYTES: i64 = LARGEST;
 
+/// What is known of the rows of one table.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) items: Items,
+    pub(super) large: LargeRows,
+}
+
 /// Both tables.
 #[derive(Debug, Default)]
 pub(super) struct QueueItems {
-    pub(super) orchestrator: Items,
-    pub(super) worker: Items,
+    pub(super) orchestrator: Known,
+    pub(super) worker: Known,
 }
 
-/// Learns about the rows of `table` that are there now, all of them `ids`, and forgets the others.
+impl QueueItems {
+    /// To be called before a recount: it is to find what is changed by hand.
+    pub(super) fn forget_columns(&mut self) {
+        self.orchestrator.large = LargeRows::default();
+        self.worker.large = LargeRows::default();
+    }
+}
+
+/// Learns about the rows of `table` that are there now, and forgets the others.
 pub(super) async fn update(
     items: &mut Items,
     connection: &mut SqliteConnection,
     table: &'static str,
-    ids: &[i64],
 ) -> Result<(), Failure> {
-    let unread = items.unread(ids);
+    let ids = format!("SELECT json_group_array(id) FROM {table}");
+    let row = sqlx::query(&ids).fetch_one(&mut *connection).await?;
+    let unread = items.unread(&text::numbers(sql::bytes(&row, 0)?));
     if unread.is_empty() {
         return Ok(());
     }

@@ -31,6 +31,8 @@ const URI_SPECIAL: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ')
 pub(super) struct Opened {
     files: Files,
     connection: SqliteConnection,
+    /// The newest change, once it was asked for: what stays open does not change, and what may change is closed.
+    pub(super) newest_change: Option<Option<i64>>,
     /// When the running read has to end; read by SQLite's progress handler.
     deadline: Arc<Mutex<Option<Instant>>>,
 }
@@ -84,7 +86,7 @@ impl Opened {
             sqlx::query("SELECT COUNT(*) FROM sqlite_schema").execute(&mut connection).await?;
             drop(private);
         }
-        Ok(Self { files, connection, deadline })
+        Ok(Self { files, connection, newest_change: None, deadline })
     }
 
     pub(super) fn still_fits(&self, now: &Files) -> bool {

@@ -6,7 +6,8 @@
 use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::items::{self, QueueItems};
+use super::items::{self, Known, QueueItems};
+use super::large::LARGE_ROW;
 use super::running::KnownRunning;
 use super::schema::Schema;
 use super::sql::millis;
@@ -18,7 +19,7 @@ use crate::source::{Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
 use crate::store::database::backlog::{self, Worker};
 use crate::store::database::failure::Failure;
 use crate::store::database::group::{self, Group};
-use crate::store::database::items::{Items, LARGE, START_PREFIXES, TIMER_PREFIX};
+use crate::store::database::items::{LARGE, START_PREFIXES, TIMER_PREFIX};
 
 /// What waits, for people.
 pub(super) async fn depths(
@@ -27,9 +28,9 @@ pub(super) async fn depths(
     now_ms: i64,
 ) -> Result<QueueDepths, Failure> {
     let Orchestrator { queue, timer, pending_timers, .. } =
-        orchestrator(connection, now_ms, Ids::Not, &Items::default(), &KnownRunning::default()).await?;
+        orchestrator(connection, now_ms, Ids::Not, &Known::default(), &KnownRunning::default()).await?;
     let mut worker = group::empty();
-    for rows in worker_rows(connection, schema, now_ms).await? {
+    for rows in worker_rows(connection, schema, now_ms, &Known::default()).await? {
         rows.group.add_to(&mut worker);
     }
     Ok(QueueDepths {
@@ -46,25 +47,25 @@ pub(super) async fn census(
     known: &mut KnownRunning,
     now_ms: i64,
 ) -> Result<(QueueCensus, Waiting), Failure> {
-    let messages = sqlx::query("SELECT json_group_array(id) FROM orchestrator_queue");
-    let messages = text::numbers(sql::bytes(&messages.fetch_one(&mut *connection).await?, 0)?);
-    items::update(&mut items.orchestrator, connection, "orchestrator_queue", &messages).await?;
+    let QueueItems { orchestrator: messages, worker: work } = items;
+    items::update(&mut messages.items, connection, "orchestrator_queue").await?;
+    messages.large.update_orchestrator(connection, schema, messages.items.above(LARGE_ROW)).await?;
     let Orchestrator { queue: orchestrator, timer, mut waiting, running, .. } =
-        orchestrator(connection, now_ms, Ids::Too, &items.orchestrator, known).await?;
+        orchestrator(connection, now_ms, Ids::Too, messages, known).await?;
     let Waiting { ready, retrying, timers, delayed, .. } = &waiting;
     known.found([ready, retrying, timers, delayed].into_iter().flatten().map(|id| &**id), &running);
     waiting.executing = executing(connection, now_ms).await?;
-    let rows = worker_rows(connection, schema, now_ms).await?;
-    let ids: Vec<i64> = rows.iter().flat_map(|rows| rows.ids.iter().copied()).collect();
-    items::update(&mut items.worker, connection, "worker_queue", &ids).await?;
+    items::update(&mut work.items, connection, "worker_queue").await?;
+    work.large.update_worker(connection, schema, work.items.above(LARGE_ROW)).await?;
+    let rows = worker_rows(connection, schema, now_ms, work).await?;
     let Worker { queue: worker, activities, waiting: of_activities, retrying } =
-        Worker::of(&rows, &items.worker);
+        Worker::of(&rows, &work.items);
     waiting.activities = of_activities;
     waiting.retrying.extend(retrying);
 
     let (enqueued, dequeued) = throughput(connection, &orchestrator, &worker, &timer).await?;
     let detail = QueueDetail {
-        ready_instances: ready_instances(connection, now_ms).await?,
+        ready_instances: ready_instances(connection, now_ms, messages).await?,
         enqueued,
         dequeued,
         activities,
@@ -97,6 +98,10 @@ fn starts(row: &str) -> String {
     format!("({start} OR {next} OR {row}.id IN (SELECT value FROM json_each(?3)))")
 }
 
+/// The columns of the orchestrator table that are read.
+const MESSAGE: [&str; 7] =
+    ["id", "instance_id", "work_item", "visible_at", "lock_token", "created_at", "attempt_count"];
+
 /// The orchestrator table: its rows without and with timers.
 struct Orchestrator {
     queue: QueueStats,
@@ -120,7 +125,7 @@ async fn orchestrator(
     connection: &mut SqliteConnection,
     now_ms: i64,
     ids: Ids,
-    items: &Items,
+    messages: &Known,
     known: &KnownRunning,
 ) -> Result<Orchestrator, Failure> {
     // As JSON, which keeps every id apart from the next, and costs far less than a row for each.
@@ -138,7 +143,7 @@ async fn orchestrator(
            SELECT CAST(q.instance_id AS TEXT) AS id, {timer} AS timer, {state} AS state, \
              {since} AS since, il.locked_until AS lease_end, q.attempt_count AS attempts, \
              NOT {known} AND i.instance_id IS NULL AND NOT {starts} AND q.instance_id NOT IN ( \
-               SELECT s.instance_id FROM orchestrator_queue s \
+               SELECT s.instance_id FROM {source} s \
                WHERE s.visible_at <= ?1 AND {batch_starts}) AS orphan, \
              CASE WHEN {timer} AND json_valid(q.work_item) THEN \
                CASE WHEN {known} THEN \
@@ -149,12 +154,13 @@ async fn orchestrator(
                ELSE 0 END ELSE 0 END AS leftover, \
              q.id IN (SELECT value FROM json_each(?4)) AS bad, \
              CAST(i.current_execution_id AS INTEGER) AS execution, COALESCE(e.status = 'Running', 0) AS looked_up_running \
-           FROM orchestrator_queue q \
+           FROM {source} q \
            LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
            LEFT JOIN instances i ON i.instance_id = CASE WHEN NOT {known} THEN q.instance_id END \
            LEFT JOIN executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id) \
          SELECT {columns}, timer, SUM(orphan), SUM(leftover), SUM(bad), {untried}, {tried}, {running} FROM message \
          GROUP BY timer, state",
+        source = messages.large.source("orchestrator_queue", &MESSAGE, "?5"),
         timer = begins_with("q.work_item", TIMER_PREFIX),
         state = orchestrator_state(),
         since = since("q.created_at", "q.visible_at"),
@@ -172,10 +178,11 @@ async fn orchestrator(
         waiting: Waiting::default(),
         running: Vec::new(),
     };
-    let large_starts: Vec<i64> = items.large_starts().collect();
-    let bad: Vec<i64> = items.bad().collect();
+    let large_starts: Vec<i64> = messages.items.large_starts().collect();
+    let bad: Vec<i64> = messages.items.bad().collect();
     let query = sqlx::query(&sql).bind(now_ms).bind(known.json()).bind(items::json(&large_starts));
-    for row in query.bind(items::json(&bad)).fetch_all(&mut *connection).await? {
+    let query = query.bind(items::json(&bad)).bind(messages.large.json());
+    for row in query.fetch_all(&mut *connection).await? {
         let group = group(&row)?;
         let leftovers = sql::count(&row, 8)?;
         let is_timer = sql::flag(&row, 6)?;
@@ -209,20 +216,26 @@ async fn orchestrator(
 }
 
 /// The rows of the worker table by tag, by whether they were tried before, and by state. In one statement, for what is
-/// behind a large item in its row costs a walk over all of its pages.
+/// behind a large item in its row costs a walk over all of its pages, unless it is known.
 async fn worker_rows(
     connection: &mut SqliteConnection,
     schema: &Schema,
     now_ms: i64,
+    work: &Known,
 ) -> Result<Vec<backlog::Rows>, Failure> {
+    let mut read = vec!["id", "lock_token", "locked_until", "created_at", "attempt_count"];
+    read.extend(schema.worker_visible_at.then_some("visible_at"));
+    read.extend(schema.worker_tag.then_some("tag"));
+    read.extend(schema.worker_identity.then_some("instance_id"));
     let sql = format!(
         "SELECT {columns}, tag, attempts > 0, json_group_array(id), json_group_array(since), json_group_array(instance) \
          FROM ( \
            SELECT q.id, {state} AS state, {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
              {tag} AS tag, {instance} AS instance \
-           FROM worker_queue q) \
+           FROM {source} q) \
          GROUP BY state, tag, attempts > 0",
         columns = columns(),
+        source = work.large.source("worker_queue", &read, "?2"),
         state = worker_state(schema),
         since = since("q.created_at", visible_at(schema)),
         tag = if schema.worker_tag { text::sql_prefix("q.tag") } else { "NULL".to_owned() },
@@ -230,7 +243,7 @@ async fn worker_rows(
     );
     let mut found = Vec::new();
     // Row by row: there may be as many groups as there are messages.
-    let mut rows = sqlx::query(&sql).bind(now_ms).fetch(&mut *connection);
+    let mut rows = sqlx::query(&sql).bind(now_ms).bind(work.large.json()).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         found.push(backlog::Rows {
             tag: text::name(sql::bytes(&row, 6)?.unwrap_or_default()),
@@ -276,16 +289,19 @@ async fn executing(connection: &mut SqliteConnection, now_ms: i64) -> Result<Vec
     Ok(text::ids(sql::bytes(&row, 0)?).into_iter().flatten().collect())
 }
 
-async fn ready_instances(connection: &mut SqliteConnection, now_ms: i64) -> Result<u64, Failure> {
-    let row = sqlx::query(
-        "SELECT COUNT(DISTINCT q.instance_id) FROM orchestrator_queue q \
+async fn ready_instances(
+    connection: &mut SqliteConnection,
+    now_ms: i64,
+    messages: &Known,
+) -> Result<u64, Failure> {
+    let sql = format!(
+        "SELECT COUNT(DISTINCT q.instance_id) FROM {} q \
          LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
          WHERE q.visible_at <= ?1 AND (il.instance_id IS NULL OR il.locked_until <= ?1)",
-    )
-    .bind(now_ms)
-    .fetch_one(&mut *connection)
-    .await?;
-    Ok(sql::count(&row, 0)?)
+        messages.large.source("orchestrator_queue", &["id", "instance_id", "visible_at"], "?2")
+    );
+    let query = sqlx::query(&sql).bind(now_ms).bind(messages.large.json());
+    Ok(sql::count(&query.fetch_one(&mut *connection).await?, 0)?)
 }
 
 async fn leases(

@@ -110,8 +110,12 @@ impl Snapshot {
     pub(super) async fn moment(&mut self) -> Result<Moment, Failure> {
         let wall = clock::wall_ms();
         let newest = if self.replica {
-            let modified = self.files.modified_ms();
-            clock::newest_change(self.opened.connection(), &self.schema).await?.or(modified)
+            let newest = match self.opened.newest_change {
+                Some(known) => known,
+                None => clock::newest_change(self.opened.connection(), &self.schema).await?,
+            };
+            self.opened.newest_change = Some(newest);
+            newest.or(self.files.modified_ms())
         } else {
             None
         };

@@ -23,6 +23,10 @@ pub(super) struct Schema {
     pub(super) worker_visible_at: bool,
     pub(super) worker_tag: bool,
     pub(super) worker_identity: bool,
+    pub(super) worker_session: bool,
+    /// Whether the framework's indexes are there that tell of changes; see [`super::large`].
+    pub(super) worker_tells: bool,
+    pub(super) orchestrator_tells: bool,
     pub(super) sessions: bool,
     pub(super) parents: bool,
     pub(super) custom_status: bool,
@@ -119,6 +123,7 @@ impl Schema {
             None
         };
         let (identity, made_ms) = identity.unwrap_or_default();
+        let indexes = indexes(connection).await?;
         Ok(Self {
             cookie,
             migration,
@@ -127,9 +132,26 @@ impl Schema {
             worker_visible_at: has("worker_queue", "visible_at"),
             worker_tag: has("worker_queue", "tag"),
             worker_identity: has("worker_queue", "instance_id"),
+            worker_session: has("worker_queue", "session_id"),
+            worker_tells: has("worker_queue", "visible_at")
+                && indexes.contains("idx_worker_available(lock_token,id)"),
+            orchestrator_tells: indexes.contains("idx_orch_visible(visible_at,lock_token)"),
             sessions: has("sessions", "locked_until"),
             parents: has("instances", "parent_instance_id"),
             custom_status: has("instances", "custom_status"),
         })
     }
+}
+
+/// The indexes of the queues with their columns: those that hold every row, and texts as they are compared by default.
+async fn indexes(connection: &mut SqliteConnection) -> Result<HashSet<String>, Failure> {
+    let rows = sqlx::query(
+        "SELECT printf('%s(%s)', l.name, group_concat(c.name)) \
+         FROM sqlite_schema t, pragma_index_list(t.name) l, pragma_index_xinfo(l.name) c \
+         WHERE t.type = 'table' AND t.name IN ('orchestrator_queue', 'worker_queue') \
+           AND NOT l.partial AND c.key AND c.coll = 'BINARY' GROUP BY l.name",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok(sql::text(row, 0)?.unwrap_or_default())).collect()
 }

@@ -98,6 +98,9 @@ impl Known {
     }
 
     async fn census(&mut self, snapshot: &mut Snapshot, recount: bool) -> Result<Census, Failure> {
+        if recount {
+            self.items.forget_columns();
+        }
         let moment = snapshot.moment().await?;
         let (schema, files) = (snapshot.schema.clone(), snapshot.files.clone());
         let connection = snapshot.connection();

@@ -11,6 +11,7 @@
 
 mod check;
 mod drain;
+mod kept;
 mod model;
 mod write;
 
