@@ -1,10 +1,11 @@
 //! Opening a store, and the time limit on what a connection does.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
@@ -58,12 +59,10 @@ impl Opened {
                 (path, "mode=ro", Some(private))
             }
         };
-        let Some(name) = path.to_str() else {
-            return Err(Failure::new(FailureReason::Unavailable, "the path is not valid UTF-8"));
-        };
+        let name = percent_encode(path.as_os_str().as_bytes(), URI_SPECIAL);
         let options = SqliteConnectOptions::new()
             // An empty authority: what follows is a path, whatever it begins with.
-            .filename(format!("file://{}?{parameters}", utf8_percent_encode(name, URI_SPECIAL)))
+            .filename(format!("file://{name}?{parameters}"))
             .read_only(true)
             .busy_timeout(BUSY_TIMEOUT)
             // 2 MiB of pages: a scan gains nothing from more, and every store has its own.

@@ -4,7 +4,7 @@ use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use cluster::Server;
-use duroxide_exporter::testing::Numbers;
+use duroxide_exporter::testing::{Numbers, Probe};
 
 use super::history::{Late, block_on, counted, instance, open, poll, turn};
 use super::store::{Flavour, Store, tables};
@@ -279,4 +279,25 @@ fn a_store_of_the_other_provider_is_followed_as_well() {
     assert_eq!(waiting("activity"), Some(1.0));
     // Nobody will ever wake `sleeps`, of whose timer the history knows nothing.
     assert_eq!(counted(&poll(&mut probe)), (7.0, 3.0));
+}
+
+/// Nothing in it can have been there before the exporter wanted to read it.
+#[test]
+fn a_store_that_is_made_while_the_exporter_waits_counts_from_its_first_event() {
+    for flavour in [Flavour::Pg, Flavour::PgOpt] {
+        let store = Store::without_tables(Server::shared());
+        let mut probe = block_on(Probe::sidecar(&store.url())).unwrap();
+        block_on(probe.poll()).unwrap_err();
+        store.sql(&tables(store.schema, flavour));
+        store.sql(&store.grants());
+        store.sql(&instance("new", 2));
+        // Those that come with the tables, and those of the new one.
+        assert_eq!(counted(&poll(&mut probe)), (4.0 + 3.0, 3.0));
+        store.sql(&turn("instance_id = 'new'", 4, 5));
+        assert_eq!(counted(&poll(&mut probe)).0, 7.0 + 2.0);
+
+        // One that was there is counted from now on.
+        let mut late = block_on(Probe::sidecar(&store.url())).unwrap();
+        assert_eq!(counted(&poll(&mut late)).0, 0.0);
+    }
 }

@@ -15,6 +15,7 @@ use scenarios::{
     exporter::{Running, STORE},
     files::Scratch,
     series::key,
+    sql,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,19 +49,30 @@ async fn every_number_is_exact_while_a_newer_sdk_migrates_the_store_of_an_old_on
     let scratch = Scratch::new();
     let path = scratch.file("store.db");
     write_store(&old, &path, "");
+    sql::execute(&path, NAMELESS_FAILURES).await;
     let exporter = Running::start(&path).await;
     let before = assert_exact(&path, &exporter, Exporter::Fresh).await;
 
-    let store = path.clone();
-    let writer = tokio::task::spawn_blocking(move || write_store(&new, &store, "new-"));
-    writer.await.unwrap();
-    let after = assert_exact(&path, &exporter, Exporter::Seasoned).await;
+    for (python, prefix) in [(old, "old-"), (new, "new-")] {
+        let store = path.clone();
+        let writer = tokio::task::spawn_blocking(move || write_store(&python, &store, prefix));
+        writer.await.unwrap();
+        assert_exact(&path, &exporter, Exporter::Seasoned).await;
+    }
+    let after = exporter.fresh_scrape().await;
     exporter.stop().await;
     // Each of them did its part.
     let failed = [("orchestration", "Fails"), ("version", "1.0.0"), ("status", "failed"), ("store", STORE)];
     let failed = key("duroxide_instances", &failed);
-    assert_eq!([&before, &after].map(|series| series.get(&failed).copied()), [Some(1.0), Some(2.0)]);
+    assert_eq!([&before, &after].map(|series| series.get(&failed).copied()), [Some(1.0), Some(3.0)]);
 }
+
+/// The SDKs before the oldest that comes compiled wrote failures that do not say whose they are.
+const NAMELESS_FAILURES: &str =
+    "CREATE TRIGGER nameless AFTER INSERT ON history WHEN NEW.event_type = 'OrchestrationFailed' BEGIN
+       UPDATE history SET event_data = json_set(event_data, '$.instance_id', '', '$.execution_id', 0)
+         WHERE instance_id = NEW.instance_id AND execution_id = NEW.execution_id AND event_id = NEW.event_id;
+     END";
 
 /// `None` when the test is switched off; a missing interpreter must not look like a success.
 fn python(variable: &str) -> Option<PathBuf> {

@@ -16,6 +16,7 @@ mod links;
 mod locked;
 mod odd;
 mod past;
+mod paths;
 mod payloads;
 mod replaced;
 mod situations;

@@ -1,6 +1,6 @@
 //! The rows of a file.
 
-use std::{collections::BTreeMap, path::Path, str::FromStr as _, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use sqlx::{
     Column as _, Connection as _, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _,
@@ -11,9 +11,8 @@ use super::{Event, Instance, Lock, Message, Rows, Rules};
 use crate::recount::now_ms;
 
 pub(super) async fn connect(path: &Path) -> anyhow::Result<SqliteConnection> {
-    let options = SqliteConnectOptions::from_str(&format!("sqlite:{}", path.display()))?
-        .read_only(true)
-        .busy_timeout(Duration::from_secs(10));
+    let options =
+        SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(10));
     Ok(SqliteConnection::connect_with(&options).await?)
 }
 
