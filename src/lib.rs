@@ -89,6 +89,8 @@ mod telemetry;
 #[doc(hidden)] // for this project's own tests
 pub mod testing;
 #[cfg(feature = "exporter")]
+mod text;
+#[cfg(feature = "exporter")]
 mod traces;
 
 #[cfg(feature = "exporter")]

@@ -15,6 +15,7 @@ mod api;
 mod capability;
 mod error;
 mod instance;
+pub(crate) mod keys;
 mod page;
 mod provider;
 mod purge;

@@ -48,10 +48,12 @@ pub(crate) trait Source: Send {
     ) -> Result<(), SourceError>;
 }
 
-/// A source interrupts itself at its limit; one that does not answer even then is dropped this much later (or, under a
-/// shorter limit, when that has passed once more).
+/// When a read that is to end at its limit by itself is abandoned: two seconds later, or, under a shorter limit, when that
+/// has passed once more.
 #[cfg(feature = "exporter")]
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) fn with_grace(limit: Duration) -> Duration {
+    limit.saturating_add(limit.min(Duration::from_secs(2)))
+}
 
 /// The answer of a source, or that it hangs.
 #[cfg(feature = "exporter")]
@@ -59,7 +61,7 @@ pub(crate) async fn within<T>(
     limit: Duration,
     read: impl Future<Output = Result<T, SourceError>>,
 ) -> Result<T, SourceError> {
-    tokio::time::timeout(limit.saturating_add(GRACE.min(limit)), read).await.unwrap_or_else(|_elapsed| {
+    tokio::time::timeout(with_grace(limit), read).await.unwrap_or_else(|_elapsed| {
         Err(SourceError::new(
             FailureReason::Timeout,
             format!("no answer within {limit:?}: the store or its file system hangs"),

@@ -4,6 +4,7 @@
 
 mod exemplars;
 pub(crate) mod log;
+mod throttle;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 pub(crate) use self::exemplars::{Exemplar, Exemplars};
+pub(crate) use self::throttle::LogThrottle;
 use crate::labels::{ExportOutcome, FailureReason, Signal, TraceOutcome};
 
 /// Poll durations: from an idle SQLite store (below 1 ms) to the default time limit (30 s) and beyond.

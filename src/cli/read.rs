@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::Error;
 use crate::app::StartError;
-use crate::config::{Config, Endpoint, Otlp, Settings, format_duration};
+use crate::config::{Config, Endpoint, Otlp, Settings};
 use crate::labels::{FailureReason, Signal};
 use crate::management::Capabilities;
 use crate::otlp::{Client, SendError};
-use crate::source::{Census, Request, SourceError};
+use crate::source::{self, Census, Request, SourceError};
 use crate::store::StoreSpec;
 use crate::store::connect::{self, Neighbour};
 
@@ -37,9 +37,6 @@ impl From<&SourceError> for Failure {
         Self { reason: error.reason, message: error.message.clone(), advice: error.advice().to_owned() }
     }
 }
-
-/// Time beyond the limit for a source to interrupt itself before it is abandoned.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// Reads all stores side by side, so that one that hangs delays the answer only once.
 pub(super) fn all(config: Config) -> Result<Vec<Reading>, Error> {
@@ -96,9 +93,6 @@ fn probe(signal: Signal, otlp: &Otlp, endpoint: &Endpoint) -> Result<Pushing, Er
 
 async fn read(store: StoreSpec, limit: Duration) -> Result<Census, SourceError> {
     let mut source = connect::source(&store.url, Neighbour::OtherProcess);
-    let reading = tokio::time::timeout(limit + GRACE, source.read(Request::MOMENT, limit)).await;
-    let reading = reading.unwrap_or_else(|_| {
-        Err(SourceError::new(FailureReason::Timeout, format!("no answer within {}", format_duration(limit))))
-    })?;
+    let reading = source::within(limit, source.read(Request::MOMENT, limit)).await?;
     reading.census.ok_or_else(|| SourceError::new(FailureReason::Other, "the store took no census"))
 }

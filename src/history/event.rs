@@ -65,6 +65,12 @@ impl Event {
         self.fields.get(field)?.as_str()
     }
 
+    /// The full id of the child of `parent` that it is about. Stored is an id without that of the parent, unless the
+    /// application chose it.
+    pub(crate) fn child_of(&self, parent: &str) -> Option<String> {
+        Some(duroxide::build_child_instance_id(parent, self.text("instance")?))
+    }
+
     /// A field that is a whole number.
     pub(crate) fn number(&self, field: &str) -> Option<u64> {
         self.fields.get(field)?.as_u64()

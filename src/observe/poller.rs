@@ -11,7 +11,7 @@ use super::pace::{Ended, Pace};
 use super::view::{Snapshot, Stamp, StoreWriter};
 use crate::source::{self, Census, Mode, Request, Source, SourceError, StoreFacts};
 use crate::state::StateFile;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{LogThrottle, Telemetry};
 
 /// A step along a history that failed is taken again so much later, or after the time it took.
 const RETRY: Duration = Duration::from_secs(1);
@@ -66,8 +66,7 @@ pub(crate) struct Poller {
     pace: Pace,
     /// How the last poll ended.
     ended: Ended,
-    /// What was logged last: the same is not logged at every poll.
-    logged: Option<Logged>,
+    logged: LogThrottle<Logged>,
 }
 
 /// How a poll ended, as the log tells it.
@@ -90,7 +89,18 @@ impl Poller {
         let history = Follower::new(&name, settings.max_label_values, settings.backfill, state);
         let pace = Pace::new(settings.interval, settings.timeout);
         let ended = Ended::Well;
-        Self { name, source, writer, settings, telemetry, folder, history, pace, ended, logged: None }
+        Self {
+            name,
+            source,
+            writer,
+            settings,
+            telemetry,
+            folder,
+            history,
+            pace,
+            ended,
+            logged: LogThrottle::on_change(),
+        }
     }
 
     /// Polls for ever.
@@ -202,27 +212,23 @@ impl Poller {
 
     fn log_failure(&mut self, error: &SourceError) {
         let SourceError { reason, message, advice: _ } = error;
-        let now = Logged::Failed(message.clone());
-        if self.logged.as_ref() == Some(&now) {
-            tracing::debug!(store = %self.name, %reason, "poll failed again: {message}");
-        } else {
+        if self.logged.admit(Logged::Failed(message.clone()), Instant::now()).is_some() {
             tracing::warn!(store = %self.name, %reason, "poll failed: {message}. {}", error.advice());
-            self.logged = Some(now);
+        } else {
+            tracing::debug!(store = %self.name, %reason, "poll failed again: {message}");
         }
     }
 
     fn log_success(&mut self, snapshot: &Snapshot, took: Duration) {
         let StoreFacts { kind, schema, mode, notes, .. } = &snapshot.census.store;
         tracing::debug!(store = %self.name, ?took, mode = mode.as_str(), "polled");
-        let now = Logged::Read(*mode, notes.clone());
-        if self.logged.as_ref() == Some(&now) {
+        if self.logged.admit(Logged::Read(*mode, notes.clone()), Instant::now()).is_none() {
             return;
         }
         tracing::info!(store = %self.name, backend = kind.name, schema, mode = mode.as_str(), "store is read");
         for note in notes {
             tracing::info!(store = %self.name, "{note}");
         }
-        self.logged = Some(now);
     }
 }
 

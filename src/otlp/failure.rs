@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::labels::ExportOutcome;
+use crate::text::one_line;
 
 /// The most that is repeated of what a collector or a library says.
 const LONGEST: usize = 300;
@@ -135,7 +136,7 @@ pub(super) fn without(mut text: String, secrets: &[String]) -> String {
     for secret in secrets {
         text = text.replace(secret.as_str(), "…");
     }
-    let mut text = text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ");
+    let mut text = one_line(&text);
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
         text.truncate(end);
         text.push('…');

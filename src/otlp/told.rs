@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::export::Accepted;
 use super::failure::SendError;
 use crate::labels::{ExportOutcome, Signal};
+use crate::telemetry::LogThrottle;
 
 /// From one line about the same to the next.
 const REPEAT: Duration = Duration::from_secs(300);
@@ -14,65 +15,56 @@ const REPEAT: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct Told {
     signal: Signal,
-    failing: Option<Failing>,
-    /// Why items were left out, and when that was told.
-    partial: Option<(String, Instant)>,
-}
-
-#[derive(Debug)]
-struct Failing {
-    outcome: ExportOutcome,
-    times: u64,
-    told: Instant,
+    /// In a row.
+    failures: u64,
+    failing: LogThrottle<ExportOutcome>,
+    /// Why items were left out.
+    partial: LogThrottle<String>,
 }
 
 impl Told {
     pub(crate) fn new(signal: Signal) -> Self {
-        Self { signal, failing: None, partial: None }
+        let (failing, partial) = (LogThrottle::every(REPEAT), LogThrottle::every(REPEAT));
+        Self { signal, failures: 0, failing, partial }
     }
 
     /// A request was not taken. Whether that is worth a warning now.
     pub(crate) fn failed(&mut self, error: &SendError, now: Instant) -> bool {
         let (signal, outcome) = (self.signal, error.outcome);
-        let times = self.failing.as_ref().map_or(0, |failing| failing.times) + 1;
-        let known = self.failing.as_ref().filter(|failing| failing.outcome == outcome);
-        let told = known.map(|failing| failing.told).filter(|told| now.duration_since(*told) < REPEAT);
-        match told {
-            Some(_) => tracing::debug!(%signal, %outcome, times, "OTLP export failed again: {error}"),
-            None => tracing::warn!(%signal, %outcome, times, "OTLP export failed: {error}"),
+        self.failures += 1;
+        let times = self.failures;
+        let due = self.failing.admit(outcome, now).is_some();
+        if due {
+            tracing::warn!(%signal, %outcome, times, "OTLP export failed: {error}");
+        } else {
+            tracing::debug!(%signal, %outcome, times, "OTLP export failed again: {error}");
         }
-        self.failing = Some(Failing { outcome, times, told: told.unwrap_or(now) });
-        told.is_none()
+        due
     }
 
     /// A request was taken, not always with all that was in it. Whether that is worth a line now.
     pub(crate) fn accepted(&mut self, accepted: &Accepted, now: Instant) -> bool {
         let signal = self.signal;
-        let recovered = self.failing.take();
-        if let Some(Failing { times, .. }) = &recovered {
-            tracing::info!(%signal, failures = times, "OTLP export works again");
+        let recovered = self.failing.clear();
+        let failures = std::mem::take(&mut self.failures);
+        if recovered {
+            tracing::info!(%signal, failures, "OTLP export works again");
         }
         let Accepted { rejected, message } = accepted;
         if *rejected == 0 && message.is_empty() {
-            let whole = self.partial.take().is_some();
+            let whole = self.partial.clear();
             if whole {
                 tracing::info!(%signal, "the OTLP collector takes everything again");
             }
-            return whole || recovered.is_some();
+            return whole || recovered;
         }
-        let told = self
-            .partial
-            .as_ref()
-            .is_some_and(|(told, at)| told == message && now.duration_since(*at) < REPEAT);
-        if !told {
-            if *rejected > 0 {
-                tracing::warn!(%signal, rejected, "the OTLP collector left some out: {message}");
-            } else {
-                tracing::warn!(%signal, "the OTLP collector says: {message}");
-            }
-            self.partial = Some((message.clone(), now));
+        let due = self.partial.admit(message.clone(), now).is_some();
+        if due && *rejected > 0 {
+            tracing::warn!(%signal, rejected, "the OTLP collector left some out: {message}");
+        } else if due {
+            tracing::warn!(%signal, "the OTLP collector says: {message}");
         }
-        !told || recovered.is_some()
+        due || recovered
     }
 }
 

@@ -8,19 +8,24 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::telemetry::LogThrottle;
+
 /// Out of file descriptors, every accept fails at once until one is free: without a pause that is a busy loop.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// From one line of the log about refused connections to the next.
+pub(super) const QUIET: Duration = Duration::from_secs(30);
 
 /// The listeners, served in turn.
 pub(super) struct Acceptor {
     listeners: Vec<TcpListener>,
     next: usize,
-    refused: Seldom,
+    refused: LogThrottle<()>,
 }
 
 impl Acceptor {
     pub(super) fn new(listeners: Vec<TcpListener>) -> Self {
-        Self { listeners, next: 0, refused: Seldom::default() }
+        Self { listeners, next: 0, refused: LogThrottle::every(QUIET) }
     }
 
     /// The next connection of any listener. Cancel safe.
@@ -33,7 +38,7 @@ impl Acceptor {
                     tracing::debug!(%error, "connection lost before accept")
                 }
                 Err(error) => {
-                    if let Some(unsaid) = self.refused.due() {
+                    if let Some(unsaid) = self.refused.admit((), Instant::now()) {
                         tracing::warn!(%error, unsaid, "cannot accept connections");
                     }
                     tokio::time::sleep(PAUSE).await;
@@ -61,44 +66,9 @@ fn is_about_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Lets a repeated message through once in a while: a flood of connections must not become a flood of logs.
-#[derive(Default)]
-pub(super) struct Seldom {
-    last: Option<Instant>,
-    unsaid: u64,
-}
-
-impl Seldom {
-    const PERIOD: Duration = Duration::from_secs(30);
-
-    /// Whether to say it now; if so, how often it was not said since the last time.
-    pub(super) fn due(&mut self) -> Option<u64> {
-        self.due_at(Instant::now())
-    }
-
-    fn due_at(&mut self, now: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| now.duration_since(last) < Self::PERIOD) {
-            self.unsaid += 1;
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.unsaid))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_flood_is_said_once_a_period() {
-        let (mut seldom, start) = (Seldom::default(), Instant::now());
-        assert_eq!(seldom.due_at(start), Some(0));
-        assert_eq!(seldom.due_at(start), None);
-        assert_eq!(seldom.due_at(start + Seldom::PERIOD / 2), None);
-        assert_eq!(seldom.due_at(start + Seldom::PERIOD), Some(2));
-        assert_eq!(seldom.due_at(start + Seldom::PERIOD * 3), Some(0));
-    }
 
     #[tokio::test]
     async fn every_listener_is_heard() {

@@ -14,10 +14,11 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use super::accept::Seldom;
+use super::accept::QUIET;
 use super::phase::{At, Phase};
 use super::routes::Site;
 use super::stall::WriteLimit;
+use crate::telemetry::LogThrottle;
 
 /// A scrape's head is below 1 kB; a browser on a host with many cookies sends some.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -33,7 +34,7 @@ pub(super) struct Connections {
     max: usize,
     /// For reading heads, for staying idle, and for taking an answer.
     limit: Duration,
-    full: Seldom,
+    full: LogThrottle<()>,
     /// Dropped to tell every connection to end after the request in flight.
     serving: watch::Sender<()>,
     tasks: JoinSet<()>,
@@ -51,7 +52,7 @@ impl Connections {
             open: HashMap::new(),
             max,
             limit,
-            full: Seldom::default(),
+            full: LogThrottle::every(QUIET),
             serving: watch::Sender::new(()),
             tasks: JoinSet::new(),
         }
@@ -61,7 +62,7 @@ impl Connections {
     /// none, the new one is, for an answer would need a place, too.
     pub(super) fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         if !self.has_place() {
-            if let Some(unsaid) = self.full.due() {
+            if let Some(unsaid) = self.full.admit((), Instant::now()) {
                 let max = self.max;
                 tracing::warn!(max, unsaid, "connections closed: too many are open (web.max-connections)");
             }

@@ -13,6 +13,7 @@ use super::respond::{self, Answer};
 use super::when::Moment;
 use crate::observe::{Health, Readers, Stamp, View};
 use crate::output;
+use crate::text::one_line;
 
 /// All pages.
 pub(super) struct Site {
@@ -112,6 +113,7 @@ fn ready(view: &View) -> Answer {
     let status = if starting { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let mut body = String::new();
     for store in &view.stores {
+        // What a store says cannot pass for the line of another.
         let name = one_line(&store.name);
         // Writing to a String cannot fail.
         let _ = match &store.health {
@@ -123,9 +125,4 @@ fn ready(view: &View) -> Answer {
         };
     }
     respond::plain(status, body)
-}
-
-/// Text from elsewhere on one line, so that it cannot pass for the line of another store.
-fn one_line(text: &str) -> String {
-    text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
 }

@@ -18,7 +18,7 @@ use crate::logs;
 use crate::otlp::{SendError, Sender};
 use crate::source::{self, Batch, Chunk, ExecutionKey, Position, Request, Source, SourceError, Start};
 use crate::state::{self, StateFile};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{LogThrottle, Telemetry};
 
 /// Executions that are looked up, and in memory, at the same time.
 const TOGETHER: usize = 64;
@@ -60,10 +60,10 @@ pub(crate) struct Lane {
     identity: Option<String>,
     /// `identity` is that of the store that is read.
     recognised: bool,
-    /// The last failure to read the store, which is not told twice.
-    unread: Option<String>,
-    /// The last failure to write the state file was told.
-    unsaved: bool,
+    /// Failures to read the store.
+    unread: LogThrottle<String>,
+    /// Failures to write the state file.
+    unsaved: LogThrottle<()>,
 }
 
 /// How a step ended.
@@ -108,8 +108,8 @@ impl Lane {
             claimed: None,
             identity: None,
             recognised: false,
-            unread: None,
-            unsaved: false,
+            unread: LogThrottle::on_change(),
+            unsaved: LogThrottle::on_change(),
         };
         lane.load();
         lane
@@ -195,9 +195,8 @@ impl Lane {
     fn tell(&mut self, failure: &Failure) -> Option<Duration> {
         match failure {
             Failure::Store(error) => {
-                if self.unread.as_ref() != Some(&error.message) {
+                if self.unread.admit(error.message.clone(), Instant::now()).is_some() {
                     tracing::warn!(store = %self.store, reason = %error.reason, "no traces: {error}");
-                    self.unread = Some(error.message.clone());
                 }
                 None
             }
@@ -211,7 +210,7 @@ impl Lane {
         let request = Request { census: false, recount: false, history: Some(&self.start) };
         let limit = self.settings.timeout;
         let read = source::within(limit, self.source.read(request, limit)).await.map_err(Failure::Store)?;
-        self.unread = None;
+        self.unread.clear();
         let Some(batch) = read.history else { return Ok(Step::Never) };
         if let Some(why) = &batch.lost {
             tracing::warn!(store = %self.store, "traces: {why}");
@@ -343,13 +342,13 @@ impl Lane {
         let path = file.path().display().to_string();
         let saved = tokio::task::spawn_blocking(move || file.save(&kept)).await;
         match saved.unwrap_or_else(|error| Err(error.into())) {
-            Ok(()) if std::mem::take(&mut self.unsaved) => {
+            Ok(()) if self.unsaved.clear() => {
                 tracing::info!(store = %self.store, file = %path, "the state file of the traces is written again");
             }
             Ok(()) => {}
             Err(error) => {
                 self.telemetry.state_write_failed(&self.store);
-                if !std::mem::replace(&mut self.unsaved, true) {
+                if self.unsaved.admit((), Instant::now()).is_some() {
                     tracing::error!(
                         store = %self.store, file = %path,
                         "the state file of the traces cannot be written: {error}. Until it can, a restart sends again what was sent since the last write"

@@ -19,6 +19,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule { room: "labels", may_use: &[] },
     Rule { room: "telemetry", may_use: &["labels"] },
+    Rule { room: "text", may_use: &[] },
     Rule { room: "trace_id", may_use: &[] },
     Rule { room: "instrument", may_use: &["trace_id"] },
     Rule { room: "history", may_use: &["labels"] },
@@ -45,8 +46,14 @@ const RULES: &[Rule] = &[
     },
     Rule { room: "logs", may_use: &["labels", "observe", "otlp", "source", "telemetry", "trace_id"] },
     Rule { room: "output", may_use: &["metrics", "telemetry"] },
-    Rule { room: "server", may_use: &["config", "labels", "observe", "metrics", "output"] },
-    Rule { room: "otlp", may_use: &["config", "labels", "observe", "metrics", "output", "telemetry"] },
+    Rule {
+        room: "server",
+        may_use: &["config", "labels", "observe", "metrics", "output", "telemetry", "text"],
+    },
+    Rule {
+        room: "otlp",
+        may_use: &["config", "labels", "observe", "metrics", "output", "telemetry", "text"],
+    },
     Rule { room: "config", may_use: &["store"] },
     Rule {
         room: "app",
@@ -79,6 +86,7 @@ const RULES: &[Rule] = &[
             "otlp",
             "source",
             "store",
+            "text",
         ],
     },
     Rule { room: "logging", may_use: &["config", "logs", "otlp", "telemetry"] },

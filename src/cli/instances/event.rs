@@ -187,16 +187,9 @@ impl<'a> Tale<'a> {
         self.part(late.map(|late| format!("{} after it was due", text::duration(late))))
     }
 
-    /// Ids of children are stored without that of their parent, unless the application chose them.
     fn child(self) -> Self {
-        let part = self.field("instance").and_then(Value::as_str).map(|child| {
-            if child.starts_with("sub::") {
-                format!("instance {}", name(&format!("{}::{child}", self.event.instance_id)))
-            } else {
-                format!("instance {}", name(child))
-            }
-        });
-        self.part(part)
+        let id = self.event.child_of(&self.event.instance_id);
+        self.part(id.map(|id| format!("instance {}", name(&id))))
     }
 
     fn status(self) -> Self {

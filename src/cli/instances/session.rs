@@ -11,6 +11,7 @@ use super::super::output::Output;
 use super::super::text::{self, Style};
 use super::super::{Error, print};
 use crate::management::{ManagementAPI, ManagementError, Timestamp};
+use crate::source::with_grace;
 
 /// A store, by whatever reads it.
 pub(in crate::cli) struct Store {
@@ -58,16 +59,13 @@ impl From<Error> for Failure {
     }
 }
 
-/// Time beyond the limit for a store to give up by itself before it is abandoned.
-const GRACE: Duration = Duration::from_secs(2);
-
 impl Store {
     /// Waits for one answer. Not for those that are made of many, which may take as long as they need.
     pub(super) async fn ask<T>(
         &self,
         answer: impl Future<Output = Result<T, ManagementError>>,
     ) -> Result<T, ManagementError> {
-        let answer = tokio::time::timeout(self.limit.saturating_add(GRACE), answer).await;
+        let answer = tokio::time::timeout(with_grace(self.limit), answer).await;
         answer.unwrap_or(Err(ManagementError::TimedOut(self.limit)))
     }
 

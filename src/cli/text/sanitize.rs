@@ -1,13 +1,13 @@
 //! Names from a store, made harmless for a terminal.
 
+use crate::text::breaks_line;
+
 /// Longest cell; a name may be as long as its author liked.
 const MAX_CELL: usize = 100;
 
 /// Without control characters, which could rewrite what a terminal shows.
 pub(in crate::cli) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() || is_direction(c) || is_line_end(c) { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if breaks_line(c) || is_direction(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A name, which may be empty: then by its quotes.
@@ -27,11 +27,6 @@ pub(super) fn short(text: &str) -> String {
         short.push('…');
     }
     short
-}
-
-/// Characters that end a line for some programs.
-fn is_line_end(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// Characters that reverse the order in which a line is shown.

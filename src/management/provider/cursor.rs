@@ -8,47 +8,11 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::management::{ManagementError, Result};
+use crate::management::Result;
+use crate::management::keys::refused;
 
 /// So many ids on each side are remembered.
 const AROUND: usize = 16;
-
-/// Which list a key belongs to: a key of another list would mean another place there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum List {
-    Instances,
-    Search,
-    Executions,
-    Events,
-}
-
-impl List {
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Instances => "i",
-            Self::Search => "s",
-            Self::Executions => "x",
-            Self::Events => "e",
-        }
-    }
-
-    /// A key of this list.
-    pub(super) fn key(self, place: impl std::fmt::Display) -> String {
-        format!("{}{place}", self.prefix())
-    }
-
-    /// The place in a key of this list.
-    pub(super) fn place(self, key: Option<&str>) -> Result<Option<&str>> {
-        key.map(|key| key.strip_prefix(self.prefix()).ok_or_else(refused)).transpose()
-    }
-}
-
-pub(super) fn refused() -> ManagementError {
-    ManagementError::InvalidArgument {
-        name: "after",
-        why: "it is not a page key of this list: take it from the page before".to_owned(),
-    }
-}
 
 /// The key of the page that begins at `position`.
 pub(super) fn key(ids: &[String], position: usize) -> String {
@@ -97,6 +61,7 @@ fn hash(id: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::management::ManagementError;
     use proptest::prelude::*;
 
     fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {

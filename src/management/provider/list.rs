@@ -7,10 +7,11 @@ use duroxide::providers::Provider;
 use tokio::time::Instant;
 
 use super::backend::{Backend, tells_times};
-use super::cursor::{self, List};
+use super::cursor;
 use super::error::from_provider;
-use super::read::{at_least_one, instance_info};
+use super::read::instance_info;
 use crate::labels::InstanceStatus;
+use crate::management::keys::{List, check_limit};
 use crate::management::{
     InstanceCounts, InstanceFilter, InstanceGroup, InstanceInfo, ManagementError, Page, PageRequest, Result,
     SearchField, SearchHit, SearchQuery, SearchResults,
@@ -43,7 +44,8 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
         page: &PageRequest,
     ) -> Result<Page<InstanceInfo>> {
         self.refuse_unknown_times(filter, "list_instances_filtered by creation time")?;
-        let limit = at_least_one(page.limit)?;
+        check_limit(page.limit)?;
+        let limit = page.limit;
         let ids = self.ids().await?;
         let candidates = self.candidates(filter).await?;
         let walk = Walk::from(&ids, List::Instances.place(page.after.as_deref())?, &candidates)?;
@@ -58,7 +60,8 @@ impl<P: Provider + ?Sized> Backend<'_, P> {
         if query.payloads {
             return Err(ManagementError::unsupported("search_instances in payloads"));
         }
-        let limit = at_least_one(query.limit)?;
+        check_limit(query.limit)?;
+        let limit = query.limit;
         let text = query.text.to_ascii_lowercase();
         let ids = self.ids().await?;
         let hit = |instance: InstanceInfo| {

@@ -4,10 +4,10 @@ use duroxide::providers::Provider;
 use duroxide::providers::management as framework;
 
 use super::backend::Backend;
-use super::cursor::{self, List};
 use super::error::{from_provider, is_undecodable};
 use crate::history::Event;
 use crate::labels::{ExecutionStatus, InstanceStatus};
+use crate::management::keys::{List, check_limit};
 use crate::management::{
     ExecutionInfo, InstanceExport, InstanceInfo, ManagementError, Page, PageRequest, QueueDepths, Result,
     SystemMetrics, Timestamp,
@@ -252,15 +252,6 @@ pub(super) fn tolerant(event: &duroxide::Event, instance: &str, execution_id: u6
 
 /// Limit and key of a page whose keys are numbers.
 fn number_key(list: List, page: &PageRequest) -> Result<(usize, Option<u64>)> {
-    let place = list.place(page.after.as_deref())?;
-    let after = place.map(|number| number.parse()).transpose().map_err(|_| cursor::refused())?;
-    Ok((at_least_one(page.limit)?, after))
-}
-
-/// A page of nothing would never end.
-pub(super) fn at_least_one(limit: usize) -> Result<usize> {
-    match limit {
-        0 => Err(ManagementError::InvalidArgument { name: "limit", why: "must be at least 1".to_owned() }),
-        limit => Ok(limit),
-    }
+    check_limit(page.limit)?;
+    Ok((page.limit, list.number(page.after.as_deref())?))
 }

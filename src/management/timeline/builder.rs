@@ -107,10 +107,9 @@ impl TimelineBuilder {
                 self.wait_cancelled(event, TimelineKind::QueueEvent, position);
             }
             "SubOrchestrationScheduled" => {
-                let id = event.text("instance");
-                let id = id.map(|id| duroxide::build_child_instance_id(&self.timeline.instance_id, id));
+                let instance_id = event.child_of(&self.timeline.instance_id);
                 let child = begin(event, TimelineKind::Child, event.text("name"));
-                self.add(TimelineEntry { instance_id: id, ..child });
+                self.add(TimelineEntry { instance_id, ..child });
             }
             "SubOrchestrationCompleted" => {
                 self.answered(event, TimelineKind::Child, TimelineOutcome::Completed);

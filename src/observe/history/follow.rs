@@ -10,7 +10,7 @@ use super::tracker::{Decoded, HistoryView, RECALL, Tracker};
 use crate::labels::{EventType, FailureReason};
 use crate::source::{Batch, Census, Position, Reading, Request, Source, SourceError, Start, within};
 use crate::state::{Kept, StateFile, Unusable};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{LogThrottle, Telemetry};
 
 /// A position that moved without an event is not worth a write to the disk more often than this.
 const SAVE_IDLE: Duration = Duration::from_secs(60);
@@ -43,8 +43,8 @@ pub(crate) struct Follower {
     /// Something was counted since the last save.
     unsaved: bool,
     saved_at: Option<Instant>,
-    /// The last failure to write was told.
-    told: bool,
+    /// Failures to write the state file.
+    unwritten: LogThrottle<()>,
 }
 
 impl Follower {
@@ -58,7 +58,7 @@ impl Follower {
             identity: None,
             unsaved: false,
             saved_at: None,
-            told: false,
+            unwritten: LogThrottle::on_change(),
         };
         follower.load(store);
         follower
@@ -239,13 +239,13 @@ impl Follower {
             Ok(()) => {
                 self.unsaved = false;
                 self.saved_at = Some(Instant::now());
-                if std::mem::take(&mut self.told) {
+                if self.unwritten.clear() {
                     tracing::info!(store, file = %path, "the state file is written again");
                 }
             }
             Err(error) => {
                 telemetry.state_write_failed(store);
-                if !std::mem::replace(&mut self.told, true) {
+                if self.unwritten.admit((), Instant::now()).is_some() {
                     tracing::error!(
                         store, file = %path,
                         "the state file cannot be written: {error}. Until it can, a restart counts again what came since the last write"

@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use super::items::{self, QueueItems};
 use super::reader::Snapshot;
 use super::schema::{SEQUENCES, Schema};
-use super::sql::{Text, count, moment, name_prefix, text};
+use super::sql::{Text, count, moment, name_prefix, orchestrator_state, text, worker_state};
 use crate::labels::name::shorten;
 use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
@@ -134,10 +134,6 @@ fn starts(column: &str) -> String {
     format!("({start} OR {next})")
 }
 
-fn state(state: MessageState) -> usize {
-    state.index()
-}
-
 /// The orchestrator table: its rows without and with timers.
 struct Orchestrator {
     queue: QueueStats,
@@ -159,12 +155,7 @@ async fn orchestrator(
         "SELECT {columns}, timer, SUM(orphan::int)::int8, ended, execution, array_agg(instance_id), array_agg(attempts > 0) \
          FROM ( \
            SELECT q.id, q.instance_id, {timer} AS timer, \
-             CASE WHEN q.lock_token IS NOT NULL AND (COALESCE(q.locked_until > $1, true) \
-                       OR (q.lock_token = il.lock_token AND il.locked_until > $1)) THEN {in_flight} \
-                  WHEN q.visible_at > {now} THEN {delayed} \
-                  WHEN il.locked_until > $1 THEN {blocked} \
-                  WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
-                  ELSE {ready} END AS state, \
+             {state} AS state, \
              {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
              i.instance_id IS NULL AND NOT {starts} AND started.instance_id IS NULL AS orphan, \
              COALESCE(e.status IN ('Completed', 'Failed', 'ContinuedAsNew'), false) AS ended, \
@@ -180,11 +171,7 @@ async fn orchestrator(
         since = since(),
         timer = begins_with("q.work_item", TIMER_PREFIX),
         now = moment(1),
-        in_flight = state(MessageState::InFlight),
-        blocked = state(MessageState::Blocked),
-        lease_expired = state(MessageState::LeaseExpired),
-        ready = state(MessageState::Ready),
-        delayed = state(MessageState::Delayed),
+        state = orchestrator_state(),
         starts = starts("q.work_item"),
         batch_starts = starts("s.work_item"),
     );
@@ -262,22 +249,14 @@ async fn worker_rows(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<bac
     let sql = format!(
         "SELECT {columns}, tag, attempts > 0 \
          FROM ( \
-           SELECT q.id, CASE \
-               WHEN q.lock_token IS NOT NULL AND COALESCE(q.locked_until > $1, true) THEN {in_flight} \
-               WHEN q.visible_at > {now} THEN {delayed} \
-               WHEN q.lock_token IS NOT NULL THEN {lease_expired} \
-               ELSE {ready} END AS state, \
+           SELECT q.id, {state} AS state, \
              {since} AS since, q.locked_until AS lease_end, q.attempt_count AS attempts, \
              {tag} AS tag \
            FROM {schema}.worker_queue q) AS q \
          GROUP BY state, tag, attempts > 0",
         columns = Rows::columns(),
         since = since(),
-        now = moment(1),
-        in_flight = state(MessageState::InFlight),
-        lease_expired = state(MessageState::LeaseExpired),
-        ready = state(MessageState::Ready),
-        delayed = state(MessageState::Delayed),
+        state = worker_state(),
         tag = if schema.worker_tag { name_prefix("q.tag") } else { "NULL::text".to_owned() },
     );
     let now_ms = snapshot.moment.now_ms;

@@ -40,7 +40,7 @@ pub(super) async fn search(
         return Err(ManagementError::InvalidArgument { name: "text", why }.into());
     }
     keys::check_limit(*limit)?;
-    let after = List::Search.position(after.as_deref())?;
+    let after = List::Search.number(after.as_deref())?;
     let needle = Needle::new(text);
     let candidates = candidates(&snapshot.schema, *payloads);
     let candidate = format!("SELECT {} {FROM} WHERE i.rowid = ?", columns(&snapshot.schema));
