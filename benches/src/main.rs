@@ -9,6 +9,7 @@ mod dead;
 mod exporter;
 mod fold;
 mod pages;
+mod payload;
 mod poll;
 mod render;
 mod scale;
@@ -23,9 +24,10 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use store::{Driver, Place, Servers};
 
-const BENCHMARKS: [&str; 12] = [
+const BENCHMARKS: [&str; 14] = [
     "scale",
     "poll",
+    "payload",
     "fold",
     "render",
     "traces",
@@ -33,6 +35,7 @@ const BENCHMARKS: [&str; 12] = [
     "throughput",
     "scale-postgres",
     "poll-postgres",
+    "payload-postgres",
     "throughput-postgres",
     "throughput-postgres-opt",
     "throughput-standby",
@@ -63,6 +66,7 @@ async fn main() -> anyhow::Result<()> {
                 let sizes = number.map_or_else(|| vec![10_000, 100_000, 1_000_000], |number| vec![number]);
                 poll::run(&binary, &place, &sizes).await?;
             }
+            "payload" | "payload-postgres" => payload::run(&binary, &place, number.unwrap_or(100)).await?,
             "fold" => fold::run(&binary, &place, number.unwrap_or(200_000)).await?,
             "render" => render::run(&binary, &place).await?,
             "dead-collector" => dead::run(&binary, &place, number.unwrap_or(180_000)).await?,
@@ -76,7 +80,7 @@ async fn main() -> anyhow::Result<()> {
 /// Where a benchmark makes its stores.
 fn place(benchmark: &str) -> anyhow::Result<Place> {
     let (driver, with_standby) = match benchmark {
-        "scale" | "poll" | "fold" | "render" | "traces" | "dead-collector" | "throughput" => {
+        "scale" | "poll" | "payload" | "fold" | "render" | "traces" | "dead-collector" | "throughput" => {
             return Ok(Place::Sqlite);
         }
         "throughput-postgres-opt" => (Driver::DuroxidePgOpt, false),

@@ -14,10 +14,10 @@ use crate::exporter::Exporter;
 use crate::stats::{Mean, quantile};
 use crate::store::{Place, Shape, Store};
 
-const PAIRS: usize = 15;
+pub(crate) const PAIRS: usize = 15;
 
 /// The exporter polls so often, or as rarely as makes it rest nine tenths of the time.
-const INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Polls are observed for so long, and for [`POLLS`].
 const BLOCK: Duration = Duration::from_secs(4);
@@ -115,7 +115,7 @@ async fn ask(store: &Store<'_>, admin: &dyn ProviderAdmin, calls: u32) -> anyhow
 }
 
 /// Some polls; each value is of one.
-struct Block {
+pub(crate) struct Block {
     exporter: f64,
     server: f64,
     seconds: f64,
@@ -123,7 +123,7 @@ struct Block {
 }
 
 impl Block {
-    fn cpu(&self) -> f64 {
+    pub(crate) fn cpu(&self) -> f64 {
         self.exporter + self.server
     }
 }
@@ -132,7 +132,7 @@ fn median(blocks: &[Block], value: fn(&Block) -> f64) -> f64 {
     quantile(&mut blocks.iter().map(value).collect::<Vec<_>>(), 0.5)
 }
 
-fn report(what: &str, blocks: &[Block]) {
+pub(crate) fn report(what: &str, blocks: &[Block]) {
     println!(
         "  {what:<37}  exporter's CPU time {:.2} ms, server's {:.2} ms, duration {:.1} ms, {:.0} events (medians of {})",
         median(blocks, |block| block.exporter) * 1e3,
@@ -143,7 +143,11 @@ fn report(what: &str, blocks: &[Block]) {
     );
 }
 
-async fn block(exporter: &Exporter, store: &mut Store<'_>, appends: bool) -> anyhow::Result<Block> {
+pub(crate) async fn block(
+    exporter: &Exporter,
+    store: &mut Store<'_>,
+    appends: bool,
+) -> anyhow::Result<Block> {
     let poll = Duration::from_secs_f64(exporter.next_poll().await?);
     let period = INTERVAL.max(poll * 10);
     let wait = BLOCK.max(period * POLLS);

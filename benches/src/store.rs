@@ -94,6 +94,14 @@ impl Store<'_> {
         }
     }
 
+    /// Puts a message and an activity into a filled store, each with a payload of so many megabytes.
+    pub(crate) async fn put_payload(&mut self, megabytes: u32) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite(store) => store.put_payload(megabytes).await,
+            Self::Postgres(store) => store.put_payload(megabytes).await,
+        }
+    }
+
     /// Seconds of CPU time of a server for the exporter; on SQLite it has none.
     pub(crate) fn exporter_cpu(&self) -> anyhow::Result<f64> {
         match self {

@@ -10,7 +10,7 @@ use cluster::Server;
 use duroxide::providers::Provider;
 use sqlx::{Connection, PgConnection};
 
-use super::turns::{Live, Shape, of_a_store};
+use super::turns::{Live, Shape, of_a_store, payloads};
 use crate::cpu;
 
 pub(crate) use servers::Servers;
@@ -84,6 +84,15 @@ impl Store<'_> {
         for turn in live.turns() {
             sqlx::raw_sql(&fill::present(&turn)).execute(&mut *writer).await?;
         }
+        Ok(())
+    }
+
+    pub(super) async fn put_payload(&mut self, megabytes: u32) -> anyhow::Result<()> {
+        let Filled { writer, .. } = self.filled.as_mut().context("the store was not filled")?;
+        let payload = format!(
+            "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, {megabytes} * 31250) AS n)"
+        );
+        sqlx::raw_sql(&payloads(&payload, "now()", "now()")).execute(writer).await?;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use duroxide::providers::sqlite::SqliteProvider;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
-use super::turns::{Live, Shape, of_a_store};
+use super::turns::{Live, Shape, of_a_store, payloads};
 
 pub(crate) struct Store {
     folder: TempDir,
@@ -73,6 +73,13 @@ impl Store {
         for turn in live.turns() {
             sqlx::raw_sql(&fill::present(&turn)).execute(&mut *writer).await?;
         }
+        Ok(())
+    }
+
+    pub(super) async fn put_payload(&mut self, megabytes: u32) -> anyhow::Result<()> {
+        let payload = format!("hex(randomblob({megabytes} * 500000))");
+        let sql = payloads(&payload, "unixepoch() * 1000", "datetime('now')");
+        sqlx::raw_sql(&sql).execute(&mut self.filled()?.writer).await?;
         Ok(())
     }
 

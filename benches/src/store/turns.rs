@@ -277,3 +277,18 @@ fn now_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// The statements that put a message and an activity into a store whose payloads are this SQL expression. Their times are
+/// those of now, as SQL.
+pub(crate) fn payloads(payload: &str, visible_at: &str, created_at: &str) -> String {
+    let message = format!(
+        r#"'{{"StartOrchestration":{{"instance":"large","orchestration":"Large","input":"' || {payload} || '","version":null,"parent_instance":null,"parent_id":null,"execution_id":1}}}}'"#
+    );
+    let activity = format!(
+        r#"'{{"ActivityExecute":{{"instance":"large","execution_id":1,"id":2,"name":"Large","input":"' || {payload} || '"}}}}'"#
+    );
+    format!(
+        "INSERT INTO orchestrator_queue (instance_id, work_item, visible_at, created_at) VALUES ('large', {message}, {visible_at}, {created_at}); \
+         INSERT INTO worker_queue (work_item, visible_at, created_at) VALUES ({activity}, {visible_at}, {created_at})"
+    )
+}
