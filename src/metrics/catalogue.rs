@@ -238,7 +238,7 @@ catalogue! {
     SERIES_DROPPED = Counter "duroxide.exporter.series_dropped" Unit::Count("series"), ["family"],
         "Label combinations folded into the value `other` because the family is at its cap, counted once per poll each.";
     STATE_WRITE_FAILURES = Counter "duroxide.exporter.state_write_failures" Unit::Count("failure"), ["store"],
-        "Times that the counters could not be written to --state-dir.";
+        "Times that the counters, or the position of the traces, could not be written to --state-dir.";
     OTLP_EXPORTS = Counter "duroxide.exporter.otlp.exports" Unit::Count("request"), ["signal", "outcome"],
         "Requests to the OTLP collector by how they ended, tries again included in one: success, partial (it left some out, see duroxide_exporter_otlp_rejected_items_total), refused (another try would not help), unavailable, timeout. Absent unless something is pushed.";
     OTLP_REJECTED = Counter "duroxide.exporter.otlp.rejected_items" Unit::Count("item"), ["signal"],

@@ -124,6 +124,10 @@ impl Tracker {
                 self.fold.adopt(row);
             }
         }
+        if self.unknown.is_empty() {
+            // There may have been many, and there is hardly ever another.
+            self.unknown = Vec::new();
+        }
     }
 
     /// Executions of which events were read, but not what they did before.

@@ -26,23 +26,23 @@ pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, Fa
         version = name_prefix("i.orchestration_version"),
     );
     let connection = snapshot.allow().await?;
-    let mut counts = Vec::new();
+    let (mut names, mut counts) = (Names::default(), Vec::new());
     // Row by row: there may be as many groups as there are instances.
     let mut rows = sqlx::query(&sql).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         counts.push(InstanceCount {
-            orchestration: shorten(&text(&row, 0)?.unwrap_or_default()),
-            version: shorten(&text(&row, 1)?.unwrap_or_default()),
+            orchestration: names.get(&shorten(&text(&row, 0)?.unwrap_or_default())),
+            version: names.get(&shorten(&text(&row, 1)?.unwrap_or_default())),
             status: InstanceStatus::from_framework(text(&row, 2)?.as_deref()),
             count: count(&row, 3)?,
         });
     }
     drop(rows);
-    Ok(InstanceCensus { counts, running: running(snapshot).await? })
+    Ok(InstanceCensus { counts, running: running(snapshot, names).await? })
 }
 
 /// The running instances and their current executions.
-async fn running(snapshot: &mut Snapshot) -> Result<Vec<RunningInstance>, Failure> {
+async fn running(snapshot: &mut Snapshot, mut names: Names) -> Result<Vec<RunningInstance>, Failure> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT i.instance_id, i.current_execution_id, {name}, {version}, {started} FROM {schema}.executions e \
@@ -52,7 +52,6 @@ async fn running(snapshot: &mut Snapshot) -> Result<Vec<RunningInstance>, Failur
         version = name_prefix("i.orchestration_version"),
         started = millis("e.started_at"),
     );
-    let mut names = Names::default();
     let mut running = Vec::new();
     let mut rows = sqlx::query(&sql).fetch(snapshot.allow().await?);
     while let Some(row) = rows.try_next().await? {

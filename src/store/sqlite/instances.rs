@@ -22,23 +22,26 @@ pub(super) async fn census(connection: &mut SqliteConnection) -> Result<Instance
         name = text::sql_prefix("i.orchestration_name"),
         version = text::sql_prefix("i.orchestration_version"),
     );
-    let mut counts = Vec::new();
+    let (mut names, mut counts) = (Names::default(), Vec::new());
     // Row by row: there may be as many groups as there are instances.
     let mut rows = sqlx::query(&sql).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         counts.push(InstanceCount {
-            orchestration: text::name(sql::bytes(&row, 0)?.unwrap_or_default()),
-            version: text::name(sql::bytes(&row, 1)?.unwrap_or_default()),
+            orchestration: names.get(&text::name(sql::bytes(&row, 0)?.unwrap_or_default())),
+            version: names.get(&text::name(sql::bytes(&row, 1)?.unwrap_or_default())),
             status: InstanceStatus::from_framework(sql::text(&row, 2)?.as_deref()),
             count: sql::count(&row, 3)?,
         });
     }
     drop(rows);
-    Ok(InstanceCensus { counts, running: running(connection).await? })
+    Ok(InstanceCensus { counts, running: running(connection, names).await? })
 }
 
 /// The running instances and their current executions.
-async fn running(connection: &mut SqliteConnection) -> Result<Vec<RunningInstance>, Failure> {
+async fn running(
+    connection: &mut SqliteConnection,
+    mut names: Names,
+) -> Result<Vec<RunningInstance>, Failure> {
     let sql = format!(
         "SELECT i.instance_id, i.current_execution_id, {name}, {version}, {started} \
          FROM executions e \
@@ -48,7 +51,6 @@ async fn running(connection: &mut SqliteConnection) -> Result<Vec<RunningInstanc
         version = text::sql_prefix("i.orchestration_version"),
         started = sql::millis("e.started_at"),
     );
-    let mut names = Names::default();
     let mut running = Vec::new();
     let mut rows = sqlx::query(&sql).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {

@@ -103,6 +103,7 @@ fn a_server_that_stands_still_is_read_again_when_it_moves() {
     recovers(&serving);
     let sampler = Sampler::start(&store);
     server.freeze();
+    // What the connection that is there does not answer goes over a new one in the same poll, and there is none to be had.
     is_down_with_its_last_values(&serving, "unavailable");
     server.thaw();
     recovers(&serving);

@@ -16,6 +16,14 @@ pub(crate) const US: &str = "worker-us";
 /// Another worker's owner.
 pub(crate) const OTHERS: &str = "worker-others";
 
+/// Leaves an empty store.
+const CLEAR: &str = "DELETE FROM orchestrator_queue; DELETE FROM worker_queue; DELETE FROM instance_locks; DELETE FROM sessions;
+    DELETE FROM executions; DELETE FROM history; DELETE FROM instances;";
+
+pub(crate) async fn clear(connection: &mut Connection) {
+    connection.run(CLEAR).await;
+}
+
 /// Replaces the store's contents.
 pub(crate) async fn write(
     store: &Store,
@@ -29,17 +37,7 @@ pub(crate) async fn write(
 fn script(store: &Store, case: &Case, now_ms: i64) -> String {
     let at = |minutes: i64| now_ms + minutes * 60_000;
     let mut sql = String::from(if store.is_postgres() { "BEGIN;" } else { "BEGIN IMMEDIATE;" });
-    for table in [
-        "orchestrator_queue",
-        "worker_queue",
-        "instance_locks",
-        "sessions",
-        "executions",
-        "history",
-        "instances",
-    ] {
-        let _ = write!(sql, "DELETE FROM {table};");
-    }
+    sql.push_str(CLEAR);
     for (index, instance) in case.instances.iter().enumerate() {
         let execution = instance.current_execution;
         if instance.exists {

@@ -35,8 +35,7 @@ async fn assert_as_on_the_primary(pair: &Pair, running: &Running, exporter: Expo
     assert!(report.is_empty(), "the standby does not tell what is on the primary:\n{report}");
 }
 
-async fn every_number(by: By) {
-    let pair = Pair::start(by).await;
+async fn every_number(pair: Pair) {
     let seasoned = pair.exporter().await;
     let runtime = workload::start_runtime(pair.provider.clone()).await;
     workload::run(pair.provider.clone(), &pair.original).await;
@@ -65,10 +64,15 @@ async fn every_number(by: By) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_of_duroxide_pg_tells_what_is_on_its_primary() {
-    every_number(By::DuroxidePg).await;
+    every_number(Pair::start(By::DuroxidePg).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_of_duroxide_pg_opt_tells_what_is_on_its_primary() {
-    every_number(By::DuroxidePgOpt).await;
+    every_number(Pair::start(By::DuroxidePgOpt).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_of_a_standby_tells_what_is_on_the_primary() {
+    every_number(Pair::cascaded(By::DuroxidePg).await).await;
 }

@@ -8,6 +8,7 @@
     reason = "tests fail loudly"
 )]
 
+mod cascade;
 mod clocks;
 mod conflicts;
 mod drill;
