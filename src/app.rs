@@ -11,11 +11,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::catalogue;
 use crate::config::{self, Endpoint, Otlp, Settings, SettingsError};
 use crate::logs;
 use crate::management::ManagementAPI;
-use crate::metrics;
-use crate::observe::{Poller, PollerSettings, Readers, store_view};
+use crate::observe::{DURATION_MS, Poller, PollerSettings, Readers, store_view};
 use crate::otlp::{self, Export, Push, Sender};
 use crate::server::{self, Server};
 use crate::source::Source;
@@ -87,9 +87,6 @@ pub enum StartError {
     /// The directory for state cannot be used.
     #[error("{0}")]
     State(String),
-    /// The catalogue holds a mistake: a defect of this crate.
-    #[error("cannot register the exporter's own metrics: {0}")]
-    Telemetry(#[from] prometheus::Error),
 }
 
 impl From<StateError> for StartError {
@@ -348,19 +345,14 @@ impl ExporterBuilder {
             listeners.push(listener);
         }
 
-        let telemetry = Arc::new(Telemetry::new(metrics::telemetry_definitions())?);
-        let capped = metrics::capped();
-        for family in capped.all() {
-            telemetry.announce_family(family);
-        }
+        let telemetry = Arc::new(Telemetry::new(DURATION_MS));
         let mut pollers = Vec::new();
         let mut readers = Vec::new();
         let mut lanes = Vec::new();
         for Watched { name, source, traced } in stores {
-            telemetry.announce_store(&name);
             let state = match &settings.state_dir {
                 Some(directory) => {
-                    telemetry.announce_state(&name);
+                    telemetry.add(&catalogue::STATE_WRITE_FAILURES, [&name], 0);
                     Some(StateFile::open(directory, &name)?)
                 }
                 None => None,
@@ -373,7 +365,6 @@ impl ExporterBuilder {
                 timeout: settings.poll_timeout,
                 backfill: settings.backfill,
                 max_label_values: settings.max_label_values,
-                capped: capped.clone(),
             };
             pollers.push(Poller::new(name, source, writer, poller_settings, Arc::clone(&telemetry), state));
         }

@@ -47,6 +47,8 @@ mod trace_id;
 #[cfg(feature = "exporter")]
 mod app;
 #[cfg(feature = "exporter")]
+mod catalogue;
+#[cfg(feature = "exporter")]
 #[doc(hidden)] // the binary's front end: no stable interface
 pub mod cli;
 #[cfg(feature = "exporter")]
@@ -115,6 +117,6 @@ pub use trace_id::TraceIds;
 pub use instrument::Backdated;
 
 #[cfg(feature = "exporter")]
-pub use metrics::{CATALOGUE, Kind, Metric, Unit, markdown as metrics_markdown};
+pub use catalogue::{CATALOGUE, Kind, Metric, Unit, markdown as metrics_markdown};
 #[cfg(any(feature = "exporter", feature = "postgres", feature = "sqlite"))]
 pub use store::{UrlError, connect, connect_admin};

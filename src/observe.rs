@@ -14,5 +14,5 @@ pub(crate) use history::{
     ActivityTotals, Bounds, ChildTotals, DURATION_MS, EVENTS, Ended, ExecutionTotals, Follower, Histogram,
     LATENESS_MS, ROUNDTRIP_MS, State, Totals,
 };
-pub(crate) use poller::{CappedFamilies, Poller, PollerSettings};
+pub(crate) use poller::{Poller, PollerSettings};
 pub(crate) use view::{Health, Readers, Running, Snapshot, Stamp, StoreReader, StoreView, View, store_view};

@@ -1,6 +1,4 @@
-//! The exporter's own counters. A leaf: every lane may write, `metrics` reads.
-//!
-//! Kept in a registry of the `prometheus` crate, under names derived from the catalogue's definitions.
+//! The exporter's own counters, in a registry of the `prometheus` crate. Every lane may write, `metrics` reads.
 
 mod exemplars;
 pub(crate) mod log;
@@ -8,32 +6,21 @@ mod throttle;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 pub(crate) use self::exemplars::{Exemplar, Exemplars};
 pub(crate) use self::throttle::LogThrottle;
-use crate::labels::{ExportOutcome, FailureReason, Signal, TraceOutcome};
-
-/// Poll durations: from an idle SQLite store (below 1 ms) to the default time limit (30 s) and beyond.
-const POLL_BUCKETS: &[f64] =
-    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+use crate::catalogue::{CATALOGUE, Metric};
 
 /// Self-counters of one exporter. Not global: two exporters in one process do not mix.
 pub(crate) struct Telemetry {
     registry: Registry,
-    poll_duration: HistogramVec,
-    polls: IntCounterVec,
-    poll_failures: IntCounterVec,
-    series_dropped: IntCounterVec,
-    state_write_failures: IntCounterVec,
-    otlp_exports: IntCounterVec,
-    otlp_rejected: IntCounterVec,
-    otlp_dropped: IntCounterVec,
-    traces: IntCounterVec,
+    /// By the metric's place in the catalogue, each from its first use on.
+    kept: Vec<OnceLock<Kept>>,
     exemplars: Exemplars,
     /// When all of them were 0.
     began: SystemTime,
@@ -41,145 +28,81 @@ pub(crate) struct Telemetry {
     gathering: Mutex<()>,
 }
 
-/// What the catalogue says of the self-counters and of exemplars, handed in by the caller: this leaf imports no lane.
-pub(crate) struct Definitions {
-    pub(crate) poll_duration: String,
-    pub(crate) polls: String,
-    pub(crate) poll_failures: String,
-    pub(crate) series_dropped: String,
-    pub(crate) state_write_failures: String,
-    pub(crate) otlp_exports: String,
-    pub(crate) otlp_rejected: String,
-    pub(crate) otlp_dropped: String,
-    pub(crate) traces: String,
-    /// Upper bounds of the buckets of the durations of executions.
-    pub(crate) duration_bounds_ms: &'static [u64],
+/// A metric in the registry.
+enum Kept {
+    Counter(IntCounterVec),
+    Histogram(HistogramVec),
+    /// The library refuses it, for its name or labels: a mistake in the catalogue.
+    Refused,
 }
 
 impl Telemetry {
-    /// Registers every counter under its name.
-    ///
-    /// # Errors
-    /// When two names are equal or one is no valid metric name: a mistake in the catalogue.
-    pub(crate) fn new(definitions: Definitions) -> Result<Self, prometheus::Error> {
-        let Definitions {
-            poll_duration,
-            polls,
-            poll_failures,
-            series_dropped,
-            state_write_failures,
-            otlp_exports,
-            otlp_rejected,
-            otlp_dropped,
-            traces,
-            duration_bounds_ms,
-        } = definitions;
-        // The help shown to people is the catalogue's; the crate only demands that there is one.
-        let help = "see the catalogue";
-        let this = Self {
-            registry: Registry::new(),
-            poll_duration: HistogramVec::new(
-                HistogramOpts::new(poll_duration, help).buckets(POLL_BUCKETS.to_vec()),
-                &["store"],
-            )?,
-            polls: IntCounterVec::new(Opts::new(polls, help), &["store"])?,
-            poll_failures: IntCounterVec::new(Opts::new(poll_failures, help), &["store", "reason"])?,
-            series_dropped: IntCounterVec::new(Opts::new(series_dropped, help), &["family"])?,
-            state_write_failures: IntCounterVec::new(Opts::new(state_write_failures, help), &["store"])?,
-            otlp_exports: IntCounterVec::new(Opts::new(otlp_exports, help), &["signal", "outcome"])?,
-            otlp_rejected: IntCounterVec::new(Opts::new(otlp_rejected, help), &["signal"])?,
-            otlp_dropped: IntCounterVec::new(Opts::new(otlp_dropped, help), &["signal"])?,
-            traces: IntCounterVec::new(Opts::new(traces, help), &["store", "outcome"])?,
+    /// `duration_bounds_ms`: upper bounds of the buckets of the durations of executions, for exemplars.
+    pub(crate) fn new(duration_bounds_ms: &'static [u64]) -> Self {
+        let registry = Registry::new();
+        #[cfg(target_os = "linux")]
+        if let Err(error) =
+            registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+        {
+            tracing::warn!("no metrics of the process: {error}");
+        }
+        Self {
+            registry,
+            kept: CATALOGUE.iter().map(|_| OnceLock::new()).collect(),
             exemplars: Exemplars::new(duration_bounds_ms),
             began: SystemTime::now(),
             gathering: Mutex::new(()),
-        };
-        this.registry.register(Box::new(this.poll_duration.clone()))?;
-        this.registry.register(Box::new(this.polls.clone()))?;
-        this.registry.register(Box::new(this.poll_failures.clone()))?;
-        this.registry.register(Box::new(this.series_dropped.clone()))?;
-        this.registry.register(Box::new(this.state_write_failures.clone()))?;
-        this.registry.register(Box::new(this.otlp_exports.clone()))?;
-        this.registry.register(Box::new(this.otlp_rejected.clone()))?;
-        this.registry.register(Box::new(this.otlp_dropped.clone()))?;
-        this.registry.register(Box::new(this.traces.clone()))?;
-        #[cfg(target_os = "linux")]
-        this.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        Ok(this)
-    }
-
-    /// Makes every series of a store exist at zero, so that a first increase is seen as one.
-    pub(crate) fn announce_store(&self, store: &str) {
-        self.polls.with_label_values(&[store]);
-        self.poll_duration.with_label_values(&[store]);
-        for reason in FailureReason::ALL {
-            self.poll_failures.with_label_values(&[store, reason.as_str()]);
         }
     }
 
-    /// Makes the drop counter of a capped family exist at zero.
-    pub(crate) fn announce_family(&self, family: &str) {
-        self.series_dropped.with_label_values(&[family]);
-    }
-
-    /// A poll ended. `failure` says why it failed, if it did.
-    pub(crate) fn polled(&self, store: &str, took: Duration, failure: Option<FailureReason>) {
-        self.polls.with_label_values(&[store]).inc();
-        self.poll_duration.with_label_values(&[store]).observe(took.as_secs_f64());
-        if let Some(reason) = failure {
-            self.poll_failures.with_label_values(&[store, reason.as_str()]).inc();
+    /// Adds to a counter. Adding 0 makes its series exist, so that a first increase is seen as one.
+    pub(crate) fn add<const N: usize>(&self, metric: &'static Metric, labels: [&str; N], n: u64) {
+        let kept = self.kept(metric, |opts| IntCounterVec::new(opts, metric.labels).map(Kept::Counter));
+        if let Kept::Counter(counters) = kept
+            && let Ok(counter) = counters.get_metric_with_label_values(&labels)
+        {
+            counter.inc_by(n);
         }
     }
 
-    /// `dropped` label combinations of `family` were folded into `other` by one poll.
-    pub(crate) fn series_dropped(&self, family: &str, dropped: u64) {
-        self.series_dropped.with_label_values(&[family]).inc_by(dropped);
-    }
-
-    /// Makes the counter of failed writes of a store's state file exist at zero.
-    pub(crate) fn announce_state(&self, store: &str) {
-        self.state_write_failures.with_label_values(&[store]);
-    }
-
-    /// The state file of `store` could not be written.
-    pub(crate) fn state_write_failed(&self, store: &str) {
-        self.state_write_failures.with_label_values(&[store]).inc();
-    }
-
-    /// Makes the counters of a signal that is pushed exist at zero.
-    pub(crate) fn announce_signal(&self, signal: Signal) {
-        self.otlp_rejected.with_label_values(&[signal.as_str()]);
-        for outcome in ExportOutcome::ALL {
-            self.otlp_exports.with_label_values(&[signal.as_str(), outcome.as_str()]);
+    /// Adds to a histogram. Without a value its series is made to exist.
+    pub(crate) fn observe<const N: usize>(
+        &self,
+        metric: &'static Metric,
+        buckets: &[f64],
+        labels: [&str; N],
+        value: Option<f64>,
+    ) {
+        let kept = self.kept(metric, |opts| {
+            let opts = HistogramOpts { common_opts: opts, buckets: buckets.to_vec() };
+            HistogramVec::new(opts, metric.labels).map(Kept::Histogram)
+        });
+        if let Kept::Histogram(histograms) = kept
+            && let Ok(histogram) = histograms.get_metric_with_label_values(&labels)
+        {
+            value.into_iter().for_each(|value| histogram.observe(value));
         }
     }
 
-    /// A request to the collector ended, and so many of its items were not taken.
-    pub(crate) fn exported(&self, signal: Signal, outcome: ExportOutcome, rejected: u64) {
-        self.otlp_exports.with_label_values(&[signal.as_str(), outcome.as_str()]).inc();
-        self.otlp_rejected.with_label_values(&[signal.as_str()]).inc_by(rejected);
-    }
-
-    /// Makes the counter of what was not kept for the collector exist at zero.
-    pub(crate) fn announce_dropped(&self, signal: Signal) {
-        self.otlp_dropped.with_label_values(&[signal.as_str()]);
-    }
-
-    /// So many items found no place among those that wait for the collector.
-    pub(crate) fn dropped(&self, signal: Signal, items: u64) {
-        self.otlp_dropped.with_label_values(&[signal.as_str()]).inc_by(items);
-    }
-
-    /// Makes the counters of a store's traces exist at zero.
-    pub(crate) fn announce_traces(&self, store: &str) {
-        for outcome in TraceOutcome::ALL {
-            self.traces.with_label_values(&[store, outcome.as_str()]);
-        }
-    }
-
-    /// So many executions of `store` were dealt with.
-    pub(crate) fn traced(&self, store: &str, outcome: TraceOutcome, executions: u64) {
-        self.traces.with_label_values(&[store, outcome.as_str()]).inc_by(executions);
+    fn kept(
+        &self,
+        metric: &'static Metric,
+        make: impl FnOnce(Opts) -> Result<Kept, prometheus::Error>,
+    ) -> &Kept {
+        let Some(place) = self.kept.get(metric.index) else { return &Kept::Refused };
+        place.get_or_init(|| {
+            // The help shown to people is the catalogue's; the crate only demands that there is one.
+            let made = make(Opts::new(metric.prometheus_name(), "see the catalogue")).and_then(|kept| {
+                match &kept {
+                    Kept::Counter(counters) => self.registry.register(Box::new(counters.clone()))?,
+                    Kept::Histogram(histograms) => self.registry.register(Box::new(histograms.clone()))?,
+                    Kept::Refused => {}
+                }
+                Ok(kept)
+            });
+            debug_assert!(made.is_ok(), "{}: {made:?}", metric.name, made = made.as_ref().err());
+            made.unwrap_or(Kept::Refused)
+        })
     }
 
     /// Executions whose traces were sent.

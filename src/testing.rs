@@ -63,15 +63,13 @@ impl Probe {
         state: Option<StateFile<State>>,
     ) -> Result<Self, String> {
         let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
-        let telemetry =
-            Arc::new(Telemetry::new(metrics::telemetry_definitions()).map_err(|error| error.to_string())?);
+        let telemetry = Arc::new(Telemetry::new(crate::observe::DURATION_MS));
         let (writer, reader) = store_view("probe".into());
         let settings = PollerSettings {
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
             backfill,
             max_label_values: usize::MAX,
-            capped: metrics::capped(),
         };
         let source = connect::source(&url, neighbour);
         let poller = Poller::new("probe".into(), source, writer, settings, Arc::clone(&telemetry), state);

@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 use super::queue::Queue;
 use super::record;
 use super::stuck::Watch;
+use crate::catalogue;
 use crate::labels::Signal;
 use crate::observe::Readers;
 use crate::otlp::Sender;
@@ -46,7 +47,7 @@ impl Push {
         telemetry: Arc<Telemetry>,
         resource: Vec<(String, String)>,
     ) -> Self {
-        telemetry.announce_dropped(Signal::Logs);
+        telemetry.add(&catalogue::OTLP_DROPPED, [Signal::Logs.as_str()], 0);
         Self {
             sender,
             queue,
@@ -98,7 +99,7 @@ impl Push {
                 self.pending.pop_front();
             }
             let (records, dropped) = self.queue.take();
-            self.telemetry.dropped(Signal::Logs, dropped);
+            self.telemetry.add(&catalogue::OTLP_DROPPED, [Signal::Logs.as_str()], dropped);
             if records.is_empty() {
                 return Ok(());
             }

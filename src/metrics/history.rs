@@ -1,216 +1,115 @@
-//! Families about what the history adds up to: counters and distributions, and what running instances wait for.
+//! What instances do and did: how many there are, what they wait for, what their histories add up to.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::catalogue::{
-    ACTIVITIES_FINISHED, ACTIVITIES_SCHEDULED, ACTIVITY_ROUNDTRIP, CENSUS_MISMATCHES, CHILDREN_FINISHED,
-    CHILDREN_SCHEDULED, EVENTS_RECEIVED, EXECUTION_DURATION, EXECUTION_HISTORY_EVENTS, EXECUTIONS_FINISHED,
-    EXECUTIONS_RUNNING, EXECUTIONS_STARTED, HISTORY_BACKLOG, HISTORY_EVENTS, HISTORY_MISSED,
-    INSTANCES_OLDEST_RUNNING_AGE, INSTANCES_WAITING, TIMER_LATENESS,
-};
-use super::{Builder, Family, count, seconds};
+use super::sink::{Sink, Value, age, count};
+use crate::catalogue;
 use crate::labels::{Channel, EventType, ExecutionOutcome, FailureKind, Outcome, WaitReason};
 use crate::observe::{
     ActivityTotals, Bounds, ChildTotals, DURATION_MS, EVENTS, Ended, ExecutionTotals, Histogram, LATENESS_MS,
-    ROUNDTRIP_MS, Running, Totals, View,
+    ROUNDTRIP_MS, Running, Snapshot, Totals,
 };
-use crate::telemetry::Exemplars;
+use crate::source::InstanceCount;
+use crate::telemetry::{Exemplar, Exemplars};
 
-pub(super) fn families(view: &View, all: &mut Vec<Family>) {
-    let mut waits = Waits::new();
-    let mut history = History::new();
-    for store in &view.stores {
-        let Some(snapshot) = &store.last_good else { continue };
-        if let Some(running) = &snapshot.running {
-            waits.push(&store.name, snapshot.census.now_ms, running);
-        }
-        if let Some(known) = &snapshot.history {
-            history.push(&store.name, &known.totals, view.telemetry.exemplars());
-            history.backlog.push([&store.name], count(known.backlog));
-        }
+pub(super) fn push(store: &Arc<str>, snapshot: &Snapshot, exemplars: &Exemplars, sink: &mut Sink) {
+    for row in snapshot.instances.iter().flatten() {
+        let InstanceCount { orchestration, version, status, count: n } = row;
+        sink.push(&catalogue::INSTANCES, [store, orchestration, version, status.label()], count(*n));
     }
-    waits.finish(all);
-    history.finish(all);
-}
-
-/// What running instances wait for.
-struct Waits {
-    waiting: Builder,
-    oldest: Builder,
-    versions: Builder,
-}
-
-impl Waits {
-    fn new() -> Self {
-        Self {
-            waiting: Builder::new(&INSTANCES_WAITING),
-            oldest: Builder::new(&INSTANCES_OLDEST_RUNNING_AGE),
-            versions: Builder::new(&EXECUTIONS_RUNNING),
-        }
+    if let Some(running) = &snapshot.running {
+        push_running(store, snapshot.census.now_ms, running, sink);
     }
-
-    fn push(&mut self, store: &Arc<str>, now_ms: i64, running: &Running) {
-        for (orchestration, waits) in &running.orchestrations {
-            for (reason, n) in WaitReason::ALL.iter().zip(waits.reasons) {
-                self.waiting.push([store, orchestration, reason.label()], count(n));
-            }
-            let age = waits.oldest_ms.map_or(0.0, |since| seconds(now_ms.saturating_sub(since)));
-            self.oldest.push([store, orchestration], age);
-        }
-        for (version, n) in &running.runtime_versions {
-            self.versions.push([store, version], count(*n));
-        }
-    }
-
-    fn finish(self, all: &mut Vec<Family>) {
-        let Self { waiting, oldest, versions } = self;
-        all.extend([waiting, oldest, versions].map(Builder::finish));
+    if let Some(history) = &snapshot.history {
+        sink.push(&catalogue::HISTORY_BACKLOG, [store], count(history.backlog));
+        sink.since(Some(moment(history.totals.since_ms)));
+        push_totals(store, &history.totals, exemplars, sink);
+        sink.since(None);
     }
 }
 
-/// What has been counted.
-struct History {
-    started: Builder,
-    finished: Builder,
-    duration: Builder,
-    history_events: Builder,
-    activities_scheduled: Builder,
-    activities_finished: Builder,
-    roundtrip: Builder,
-    lateness: Builder,
-    children_scheduled: Builder,
-    children_finished: Builder,
-    received: Builder,
-    events: Builder,
-    backlog: Builder,
-    missed: Builder,
-    mismatches: Builder,
+fn push_running(store: &Arc<str>, now_ms: i64, running: &Running, sink: &mut Sink) {
+    for (orchestration, waits) in &running.orchestrations {
+        for (reason, n) in WaitReason::ALL.iter().zip(waits.reasons) {
+            sink.push(&catalogue::INSTANCES_WAITING, [store, orchestration, reason.label()], count(n));
+        }
+        let age = age(now_ms, waits.oldest_ms);
+        sink.push(&catalogue::INSTANCES_OLDEST_RUNNING_AGE, [store, orchestration], age);
+    }
+    for (version, n) in &running.runtime_versions {
+        sink.push(&catalogue::EXECUTIONS_RUNNING, [store, version], count(*n));
+    }
 }
 
-impl History {
-    fn new() -> Self {
-        Self {
-            started: Builder::new(&EXECUTIONS_STARTED),
-            finished: Builder::new(&EXECUTIONS_FINISHED),
-            duration: Builder::new(&EXECUTION_DURATION),
-            history_events: Builder::new(&EXECUTION_HISTORY_EVENTS),
-            activities_scheduled: Builder::new(&ACTIVITIES_SCHEDULED),
-            activities_finished: Builder::new(&ACTIVITIES_FINISHED),
-            roundtrip: Builder::new(&ACTIVITY_ROUNDTRIP),
-            lateness: Builder::new(&TIMER_LATENESS),
-            children_scheduled: Builder::new(&CHILDREN_SCHEDULED),
-            children_finished: Builder::new(&CHILDREN_FINISHED),
-            received: Builder::new(&EVENTS_RECEIVED),
-            events: Builder::new(&HISTORY_EVENTS),
-            backlog: Builder::new(&HISTORY_BACKLOG),
-            missed: Builder::new(&HISTORY_MISSED),
-            mismatches: Builder::new(&CENSUS_MISMATCHES),
+fn push_totals(store: &Arc<str>, totals: &Totals, exemplars: &Exemplars, sink: &mut Sink) {
+    for ((orchestration, version), executions) in totals.executions.iter() {
+        push_executions(store, orchestration, version, executions, sink);
+    }
+    for (orchestration, ended) in totals.orchestrations.iter() {
+        for (outcome, Ended { duration, events }) in ExecutionOutcome::ALL.iter().zip(&ended.by_outcome) {
+            // Buckets are many: what is rare exists once it has happened. (Counters exist from the beginning.)
+            if *outcome != ExecutionOutcome::Completed && duration.count() == 0 {
+                continue;
+            }
+            let labels = [store, orchestration, outcome.label()];
+            let exemplars = exemplars.of(store, orchestration, *outcome);
+            let durations = distribution(duration, DURATION_MS, MILLISECONDS, exemplars);
+            sink.push_value(&catalogue::EXECUTION_DURATION, labels, durations);
+            let events = distribution(events, EVENTS, ONE, Vec::new());
+            sink.push_value(&catalogue::EXECUTION_HISTORY_EVENTS, labels, events);
         }
     }
-
-    fn push(&mut self, store: &Arc<str>, totals: &Totals, exemplars: &Exemplars) {
-        let since = moment(totals.since_ms);
-        for builder in [
-            &mut self.started,
-            &mut self.finished,
-            &mut self.duration,
-            &mut self.history_events,
-            &mut self.activities_scheduled,
-            &mut self.activities_finished,
-            &mut self.roundtrip,
-            &mut self.lateness,
-            &mut self.children_scheduled,
-            &mut self.children_finished,
-            &mut self.received,
-            &mut self.events,
-            &mut self.missed,
-            &mut self.mismatches,
-        ] {
-            builder.since(since);
-        }
-        for ((orchestration, version), executions) in totals.executions.iter() {
-            self.executions(store, orchestration, version, executions);
-        }
-        for (orchestration, ended) in totals.orchestrations.iter() {
-            for (outcome, Ended { duration, events }) in ExecutionOutcome::ALL.iter().zip(&ended.by_outcome) {
-                // Buckets are many: what is rare exists once it has happened. (Counters exist from the beginning.)
-                if *outcome != ExecutionOutcome::Completed && duration.count() == 0 {
-                    continue;
-                }
-                let labels = [store, orchestration, outcome.label()];
-                distribution(&mut self.duration, labels, duration, DURATION_MS, MILLISECONDS);
-                self.duration.exemplify(exemplars.of(store, orchestration, *outcome));
-                distribution(&mut self.history_events, labels, events, EVENTS, ONE);
+    for (activity, ActivityTotals { scheduled, roundtrip }) in totals.activities.iter() {
+        sink.push(&catalogue::ACTIVITIES_SCHEDULED, [store, activity], count(*scheduled));
+        for (outcome, roundtrip) in Outcome::ALL.iter().zip(roundtrip) {
+            let labels = [store, activity, outcome.label()];
+            sink.push(&catalogue::ACTIVITIES_FINISHED, labels, count(roundtrip.count()));
+            if *outcome != Outcome::Completed && roundtrip.count() == 0 {
+                continue;
             }
-        }
-        for (activity, ActivityTotals { scheduled, roundtrip }) in totals.activities.iter() {
-            self.activities_scheduled.push([store, activity], count(*scheduled));
-            for (outcome, roundtrip) in Outcome::ALL.iter().zip(roundtrip) {
-                let labels = [store, activity, outcome.label()];
-                self.activities_finished.push(labels, count(roundtrip.count()));
-                if *outcome != Outcome::Completed && roundtrip.count() == 0 {
-                    continue;
-                }
-                distribution(&mut self.roundtrip, labels, roundtrip, ROUNDTRIP_MS, MILLISECONDS);
-            }
-        }
-        for (orchestration, ChildTotals { scheduled, finished }) in totals.children.iter() {
-            self.children_scheduled.push([store, orchestration], count(*scheduled));
-            for (outcome, n) in Outcome::ALL.iter().zip(finished) {
-                self.children_finished.push([store, orchestration, outcome.label()], count(*n));
-            }
-        }
-        distribution(&mut self.lateness, [store], &totals.timer_lateness, LATENESS_MS, MILLISECONDS);
-        for channel in Channel::ALL {
-            self.received.push([store, channel.label()], count(totals.received.get(channel)));
-        }
-        for event_type in EventType::ALL {
-            self.events.push([store, event_type.label()], count(totals.events.get(event_type)));
-        }
-        self.missed.push([store], count(totals.missed));
-        self.mismatches.push([store], count(totals.mismatches));
-    }
-
-    fn executions(
-        &mut self,
-        store: &Arc<str>,
-        orchestration: &Arc<str>,
-        version: &Arc<str>,
-        executions: &ExecutionTotals,
-    ) {
-        let ExecutionTotals { started, completed, continued_as_new, failed } = executions;
-        self.started.push([store, orchestration, version], count(*started));
-        let none = Arc::from("");
-        for (outcome, n) in
-            [(ExecutionOutcome::Completed, completed), (ExecutionOutcome::ContinuedAsNew, continued_as_new)]
-        {
-            self.finished.push([store, orchestration, version, outcome.label(), &none], count(*n));
-        }
-        for kind in FailureKind::ALL {
-            let outcome = ExecutionOutcome::Failed.label();
-            self.finished
-                .push([store, orchestration, version, outcome, kind.label()], count(failed.get(kind)));
+            let roundtrip = distribution(roundtrip, ROUNDTRIP_MS, MILLISECONDS, Vec::new());
+            sink.push_value(&catalogue::ACTIVITY_ROUNDTRIP, labels, roundtrip);
         }
     }
+    for (orchestration, ChildTotals { scheduled, finished }) in totals.children.iter() {
+        sink.push(&catalogue::CHILDREN_SCHEDULED, [store, orchestration], count(*scheduled));
+        for (outcome, n) in Outcome::ALL.iter().zip(finished) {
+            sink.push(&catalogue::CHILDREN_FINISHED, [store, orchestration, outcome.label()], count(*n));
+        }
+    }
+    let lateness = distribution(&totals.timer_lateness, LATENESS_MS, MILLISECONDS, Vec::new());
+    sink.push_value(&catalogue::TIMER_LATENESS, [store], lateness);
+    for channel in Channel::ALL {
+        let n = totals.received.get(channel);
+        sink.push(&catalogue::EVENTS_RECEIVED, [store, channel.label()], count(n));
+    }
+    for event_type in EventType::ALL {
+        let n = totals.events.get(event_type);
+        sink.push(&catalogue::HISTORY_EVENTS, [store, event_type.label()], count(n));
+    }
+    sink.push(&catalogue::HISTORY_MISSED, [store], count(totals.missed));
+    sink.push(&catalogue::CENSUS_MISMATCHES, [store], count(totals.mismatches));
+}
 
-    fn finish(self, all: &mut Vec<Family>) {
-        let Self {
-            started,
-            finished,
-            duration,
-            history_events,
-            activities_scheduled,
-            activities_finished,
-            ..
-        } = self;
-        let executions =
-            [started, finished, duration, history_events, activities_scheduled, activities_finished];
-        let Self { roundtrip, lateness, children_scheduled, children_finished, received, .. } = self;
-        let asked = [roundtrip, lateness, children_scheduled, children_finished, received];
-        let Self { events, backlog, missed, mismatches, .. } = self;
-        let families = executions.into_iter().chain(asked).chain([events, backlog, missed, mismatches]);
-        all.extend(families.map(Builder::finish));
+fn push_executions(
+    store: &Arc<str>,
+    orchestration: &Arc<str>,
+    version: &Arc<str>,
+    executions: &ExecutionTotals,
+    sink: &mut Sink,
+) {
+    let ExecutionTotals { started, completed, continued_as_new, failed } = executions;
+    sink.push(&catalogue::EXECUTIONS_STARTED, [store, orchestration, version], count(*started));
+    let mut finished = |outcome: ExecutionOutcome, kind: &Arc<str>, n: u64| {
+        let labels = [store, orchestration, version, outcome.label(), kind];
+        sink.push(&catalogue::EXECUTIONS_FINISHED, labels, count(n));
+    };
+    let none = Arc::from("");
+    finished(ExecutionOutcome::Completed, &none, *completed);
+    finished(ExecutionOutcome::ContinuedAsNew, &none, *continued_as_new);
+    for kind in FailureKind::ALL {
+        finished(ExecutionOutcome::Failed, kind.label(), failed.get(kind));
     }
 }
 
@@ -226,13 +125,7 @@ fn moment(ms: i64) -> SystemTime {
     UNIX_EPOCH.checked_add(since_epoch).unwrap_or(UNIX_EPOCH)
 }
 
-fn distribution<const N: usize>(
-    builder: &mut Builder,
-    labels: [&Arc<str>; N],
-    histogram: &Histogram,
-    bounds: Bounds,
-    scale: f64,
-) {
+fn distribution(histogram: &Histogram, bounds: Bounds, scale: f64, exemplars: Vec<Exemplar>) -> Value {
     let buckets = histogram.cumulative(bounds).map(|(bound, below)| (count(bound) / scale, below)).collect();
-    builder.push_histogram(labels, buckets, count(histogram.sum()) / scale, histogram.count());
+    Value::Histogram { buckets, sum: count(histogram.sum()) / scale, count: histogram.count(), exemplars }
 }

@@ -1,170 +1,89 @@
-//! Families about the queues as a whole.
+//! Numbers of the queues: messages by queue, by activity and tag; locks and sessions.
 
 use std::sync::Arc;
 
-use super::catalogue::{
-    INSTANCE_LOCKS, QUEUE_DEQUEUED, QUEUE_ENQUEUED, QUEUE_FETCHABLE_MESSAGES, QUEUE_LEFTOVER_MESSAGES,
-    QUEUE_MAX_ATTEMPTS, QUEUE_MESSAGES, QUEUE_OLDEST_EXPIRED_LEASE_AGE, QUEUE_OLDEST_READY_AGE,
-    QUEUE_ORPHAN_MESSAGES, QUEUE_READY_INSTANCES, QUEUE_RETRYING_MESSAGES, QUEUE_UNDECODABLE_MESSAGES,
-    SESSIONS,
-};
-use super::{Builder, Family, count, seconds};
+use super::sink::{Sink, age, count};
+use crate::catalogue::{self, Metric};
 use crate::labels::{LeaseState, MessageState, Queue};
-use crate::observe::View;
-use crate::source::{Leases, QueueCensus, QueueDetail, QueueStats};
+use crate::observe::Snapshot;
+use crate::source::{ActivityBacklog, Leases, QueueDetail, QueueStats};
 
-pub(super) fn families(view: &View, all: &mut Vec<Family>) {
-    let mut out = Families::new();
-    for store in &view.stores {
-        let Some(snapshot) = &store.last_good else { continue };
-        let Some(queues) = &snapshot.census.queues else { continue };
-        out.add(&store.name, queues, snapshot.census.now_ms);
-    }
-    out.finish(all);
-}
-
-struct Families {
-    messages: Builder,
-    fetchable: Builder,
-    ready_instances: Builder,
-    oldest_ready: Builder,
-    oldest_expired: Builder,
-    enqueued: Builder,
-    dequeued: Builder,
-    retrying: Builder,
-    max_attempts: Builder,
-    orphans: Builder,
-    undecodable: Builder,
-    leftovers: Builder,
-    locks: Builder,
-    sessions: Builder,
-}
-
-impl Families {
-    fn new() -> Self {
-        Self {
-            messages: Builder::new(&QUEUE_MESSAGES),
-            fetchable: Builder::new(&QUEUE_FETCHABLE_MESSAGES),
-            ready_instances: Builder::new(&QUEUE_READY_INSTANCES),
-            oldest_ready: Builder::new(&QUEUE_OLDEST_READY_AGE),
-            oldest_expired: Builder::new(&QUEUE_OLDEST_EXPIRED_LEASE_AGE),
-            enqueued: Builder::new(&QUEUE_ENQUEUED),
-            dequeued: Builder::new(&QUEUE_DEQUEUED),
-            retrying: Builder::new(&QUEUE_RETRYING_MESSAGES),
-            max_attempts: Builder::new(&QUEUE_MAX_ATTEMPTS),
-            orphans: Builder::new(&QUEUE_ORPHAN_MESSAGES),
-            undecodable: Builder::new(&QUEUE_UNDECODABLE_MESSAGES),
-            leftovers: Builder::new(&QUEUE_LEFTOVER_MESSAGES),
-            locks: Builder::new(&INSTANCE_LOCKS),
-            sessions: Builder::new(&SESSIONS),
+pub(super) fn push(store: &Arc<str>, snapshot: &Snapshot, sink: &mut Sink) {
+    let now_ms = snapshot.census.now_ms;
+    for row in snapshot.activities.iter().flatten() {
+        let ActivityBacklog { activity, tag, messages, oldest_ready_since_ms: _ } = row;
+        for (state, n) in MessageState::ALL.iter().zip(messages) {
+            let labels = [store, activity, tag, state.label()];
+            sink.push(&catalogue::ACTIVITY_QUEUE_MESSAGES, labels, count(*n));
         }
     }
-
-    fn add(&mut self, store: &Arc<str>, queues: &QueueCensus, now_ms: i64) {
-        for queue in Queue::ALL {
-            let stats = queues.queue(*queue);
-            if let Some(fetchable) = stats.fetchable {
-                self.fetchable.push([store, queue.label()], count(fetchable));
-            }
-            if let Some(detail) = &queues.detail {
-                self.add_stats(store, *queue, stats, now_ms);
-                self.add_throughput(store, *queue, detail);
-            }
+    for (tag, since) in snapshot.tags.iter().flatten() {
+        sink.push(&catalogue::ACTIVITY_QUEUE_OLDEST_READY_AGE, [store, tag], age(now_ms, *since));
+    }
+    let Some(queues) = &snapshot.census.queues else { return };
+    for queue in Queue::ALL {
+        let stats = queues.queue(*queue);
+        if let Some(fetchable) = stats.fetchable {
+            sink.push(&catalogue::QUEUE_FETCHABLE_MESSAGES, [store, queue.label()], count(fetchable));
         }
         if let Some(detail) = &queues.detail {
-            self.ready_instances.push([store], count(detail.ready_instances));
-            add_leases(&mut self.locks, store, detail.locks);
-            if let Some(sessions) = detail.sessions {
-                add_leases(&mut self.sessions, store, sessions);
-            }
+            push_stats(store, *queue, stats, now_ms, sink);
+            push_throughput(store, *queue, detail, sink);
         }
     }
-
-    fn add_stats(&mut self, store: &Arc<str>, queue: Queue, stats: &QueueStats, now_ms: i64) {
-        let QueueStats {
-            messages: _,
-            fetchable: _,
-            oldest_ready_since_ms,
-            oldest_expired_since_ms,
-            retrying,
-            max_attempts,
-            orphans,
-            undecodable,
-            leftovers,
-        } = stats;
-        let label = queue.label();
-        for state in MessageState::ALL {
-            self.messages.push([store, label, state.label()], count(stats.in_state(*state)));
+    if let Some(detail) = &queues.detail {
+        sink.push(&catalogue::QUEUE_READY_INSTANCES, [store], count(detail.ready_instances));
+        push_leases(&catalogue::INSTANCE_LOCKS, store, detail.locks, sink);
+        if let Some(sessions) = detail.sessions {
+            push_leases(&catalogue::SESSIONS, store, sessions, sink);
         }
-        self.oldest_ready.push([store, label], age(now_ms, *oldest_ready_since_ms));
-        self.oldest_expired.push([store, label], age(now_ms, *oldest_expired_since_ms));
-        self.retrying.push([store, label], count(*retrying));
-        self.max_attempts.push([store, label], count(*max_attempts));
-        self.undecodable.push([store, label], count(*undecodable));
-        // Only rows for an instance can be orphans, only timers can be left over.
-        if queue != Queue::Worker {
-            self.orphans.push([store, label], count(*orphans));
-        }
-        if queue == Queue::Timer {
-            self.leftovers.push([store, label], count(*leftovers));
-        }
-    }
-
-    fn add_throughput(&mut self, store: &Arc<str>, queue: Queue, detail: &QueueDetail) {
-        if let Some(Some(enqueued)) = detail.enqueued.get(queue.index()) {
-            self.enqueued.push([store, queue.label()], count(*enqueued));
-        }
-        if let Some(Some(dequeued)) = detail.dequeued.get(queue.index()) {
-            self.dequeued.push([store, queue.label()], count(*dequeued));
-        }
-    }
-
-    fn finish(self, all: &mut Vec<Family>) {
-        let Self {
-            messages,
-            fetchable,
-            ready_instances,
-            oldest_ready,
-            oldest_expired,
-            enqueued,
-            dequeued,
-            retrying,
-            max_attempts,
-            orphans,
-            undecodable,
-            leftovers,
-            locks,
-            sessions,
-        } = self;
-        all.extend(
-            [
-                messages,
-                fetchable,
-                ready_instances,
-                oldest_ready,
-                oldest_expired,
-                enqueued,
-                dequeued,
-                retrying,
-                max_attempts,
-                orphans,
-                undecodable,
-                leftovers,
-                locks,
-                sessions,
-            ]
-            .map(Builder::finish),
-        );
     }
 }
 
-/// The age of something that began at `since`; 0 when there is nothing.
-pub(super) fn age(now_ms: i64, since: Option<i64>) -> f64 {
-    since.map_or(0.0, |since| seconds(now_ms.saturating_sub(since)))
+fn push_stats(store: &Arc<str>, queue: Queue, stats: &QueueStats, now_ms: i64, sink: &mut Sink) {
+    // Destructured so that a new number of the census is not forgotten here.
+    let QueueStats {
+        messages: _,
+        fetchable: _,
+        oldest_ready_since_ms,
+        oldest_expired_since_ms,
+        retrying,
+        max_attempts,
+        orphans,
+        undecodable,
+        leftovers,
+    } = stats;
+    let labels = [store, queue.label()];
+    for state in MessageState::ALL {
+        let n = stats.in_state(*state);
+        sink.push(&catalogue::QUEUE_MESSAGES, [store, queue.label(), state.label()], count(n));
+    }
+    sink.push(&catalogue::QUEUE_OLDEST_READY_AGE, labels, age(now_ms, *oldest_ready_since_ms));
+    sink.push(&catalogue::QUEUE_OLDEST_EXPIRED_LEASE_AGE, labels, age(now_ms, *oldest_expired_since_ms));
+    sink.push(&catalogue::QUEUE_RETRYING_MESSAGES, labels, count(*retrying));
+    sink.push(&catalogue::QUEUE_MAX_ATTEMPTS, labels, count(*max_attempts));
+    sink.push(&catalogue::QUEUE_UNDECODABLE_MESSAGES, labels, count(*undecodable));
+    // Only rows for an instance can be orphans, only timers can be left over.
+    if queue != Queue::Worker {
+        sink.push(&catalogue::QUEUE_ORPHAN_MESSAGES, labels, count(*orphans));
+    }
+    if queue == Queue::Timer {
+        sink.push(&catalogue::QUEUE_LEFTOVER_MESSAGES, labels, count(*leftovers));
+    }
 }
 
-fn add_leases(builder: &mut Builder, store: &Arc<str>, leases: Leases) {
+fn push_throughput(store: &Arc<str>, queue: Queue, detail: &QueueDetail, sink: &mut Sink) {
+    let labels = [store, queue.label()];
+    if let Some(Some(enqueued)) = detail.enqueued.get(queue.index()) {
+        sink.push(&catalogue::QUEUE_ENQUEUED, labels, count(*enqueued));
+    }
+    if let Some(Some(dequeued)) = detail.dequeued.get(queue.index()) {
+        sink.push(&catalogue::QUEUE_DEQUEUED, labels, count(*dequeued));
+    }
+}
+
+fn push_leases(metric: &'static Metric, store: &Arc<str>, leases: Leases, sink: &mut Sink) {
     let Leases { active, expired } = leases;
-    builder.push([store, LeaseState::Active.label()], count(active));
-    builder.push([store, LeaseState::Expired.label()], count(expired));
+    sink.push(metric, [store, LeaseState::Active.label()], count(active));
+    sink.push(metric, [store, LeaseState::Expired.label()], count(expired));
 }

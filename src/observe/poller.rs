@@ -9,6 +9,8 @@ use super::fold::{Dropped, Folder};
 use super::history::{Follower, HistoryView, State};
 use super::pace::{Ended, Pace};
 use super::view::{Snapshot, Stamp, StoreWriter};
+use crate::catalogue;
+use crate::labels::FailureReason;
 use crate::source::{self, Census, Mode, Request, Source, SourceError, StoreFacts};
 use crate::state::StateFile;
 use crate::telemetry::{LogThrottle, Telemetry};
@@ -30,29 +32,11 @@ pub(crate) struct PollerSettings {
     pub(crate) backfill: bool,
     /// Cap on label combinations.
     pub(crate) max_label_values: usize,
-    /// Names of the capped families, for the count of what was dropped.
-    pub(crate) capped: CappedFamilies,
 }
 
-/// Metric names of the families whose label combinations are capped.
-#[derive(Debug, Clone)]
-pub(crate) struct CappedFamilies {
-    pub(crate) activities: Arc<str>,
-    pub(crate) tags: Arc<str>,
-    pub(crate) orchestrations: Arc<str>,
-    pub(crate) running: Arc<str>,
-    pub(crate) runtime_versions: Arc<str>,
-    /// Those of the history: executions, their distributions, activities, children.
-    pub(crate) totals: [Arc<str>; 4],
-}
-
-impl CappedFamilies {
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<str>> {
-        let Self { activities, tags, orchestrations, running, runtime_versions, totals } = self;
-        [activities, tags, orchestrations, running, runtime_versions].into_iter().chain(totals)
-    }
-}
+/// Poll durations: from an idle SQLite store (below 1 ms) to the default time limit (30 s) and beyond.
+const POLL_BUCKETS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// Polls one store until it is dropped.
 pub(crate) struct Poller {
@@ -88,19 +72,22 @@ impl Poller {
         let folder = Folder::new(settings.max_label_values);
         let history = Follower::new(&name, settings.max_label_values, settings.backfill, state);
         let pace = Pace::new(settings.interval, settings.timeout);
-        let ended = Ended::Well;
-        Self {
-            name,
-            source,
-            writer,
-            settings,
-            telemetry,
-            folder,
-            history,
-            pace,
-            ended,
-            logged: LogThrottle::on_change(),
+        let (ended, logged) = (Ended::Well, LogThrottle::on_change());
+        let mut poller =
+            Self { name, source, writer, settings, telemetry, folder, history, pace, ended, logged };
+        poller.announce();
+        poller
+    }
+
+    /// Makes the series of its self-counters exist.
+    fn announce(&mut self) {
+        let (telemetry, store) = (&self.telemetry, &*self.name);
+        telemetry.add(&catalogue::POLLS, [store], 0);
+        telemetry.observe(&catalogue::POLL_DURATION, POLL_BUCKETS, [store], None);
+        for reason in FailureReason::ALL {
+            telemetry.add(&catalogue::POLL_FAILURES, [store, reason.as_str()], 0);
         }
+        self.count_dropped(Dropped::default());
     }
 
     /// Polls for ever.
@@ -142,7 +129,12 @@ impl Poller {
             }
         }
         // Last: whoever sees the poll counted can see its values, too.
-        self.telemetry.polled(&self.name, took, failure);
+        let (telemetry, store) = (&self.telemetry, &*self.name);
+        telemetry.add(&catalogue::POLLS, [store], 1);
+        telemetry.observe(&catalogue::POLL_DURATION, POLL_BUCKETS, [store], Some(took.as_secs_f64()));
+        if let Some(reason) = failure {
+            telemetry.add(&catalogue::POLL_FAILURES, [store, reason.as_str()], 1);
+        }
         failure.is_none()
     }
 
@@ -191,22 +183,22 @@ impl Poller {
         self.history.is_behind()
     }
 
+    /// Counts names that found no place in a family at its cap.
     fn count_dropped(&mut self, dropped: Dropped) {
         let Dropped { activities, tags, orchestrations, running, runtime_versions } = dropped;
-        let capped = &self.settings.capped;
-        for (family, dropped) in [
-            (&capped.activities, activities),
-            (&capped.tags, tags),
-            (&capped.orchestrations, orchestrations),
-            (&capped.running, running),
-            (&capped.runtime_versions, runtime_versions),
-        ]
-        .into_iter()
-        .chain(capped.totals.iter().zip(self.history.take_dropped()))
-        {
-            if dropped > 0 {
-                self.telemetry.series_dropped(family, dropped);
-            }
+        let [executions, durations, scheduled, children] = self.history.take_dropped();
+        for (metric, dropped) in [
+            (&catalogue::ACTIVITY_QUEUE_MESSAGES, activities),
+            (&catalogue::ACTIVITY_QUEUE_OLDEST_READY_AGE, tags),
+            (&catalogue::INSTANCES, orchestrations),
+            (&catalogue::INSTANCES_WAITING, running),
+            (&catalogue::EXECUTIONS_RUNNING, runtime_versions),
+            (&catalogue::EXECUTIONS_STARTED, executions),
+            (&catalogue::EXECUTION_DURATION, durations),
+            (&catalogue::ACTIVITIES_SCHEDULED, scheduled),
+            (&catalogue::CHILDREN_SCHEDULED, children),
+        ] {
+            self.telemetry.add(&catalogue::SERIES_DROPPED, [&metric.prometheus_name()], dropped);
         }
     }
 
@@ -237,8 +229,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::labels::FailureReason;
-    use crate::metrics;
+    use crate::observe::DURATION_MS;
     use crate::observe::store_view;
     use crate::source::{ExecutionKey, Position, Reading, Take};
 
@@ -277,9 +268,8 @@ mod tests {
             timeout: Duration::from_secs(30),
             backfill: false,
             max_label_values: 1,
-            capped: metrics::capped(),
         };
-        let telemetry = Arc::new(Telemetry::new(metrics::telemetry_definitions()).unwrap());
+        let telemetry = Arc::new(Telemetry::new(DURATION_MS));
         let store = Slow::default();
         let (writer, _reader) = store_view("orders".into());
         let mut poller =

@@ -10,6 +10,7 @@ use super::client::Client;
 use super::export::Export;
 use super::failure::SendError;
 use super::told::Told;
+use crate::catalogue;
 use crate::labels::ExportOutcome;
 use crate::telemetry::Telemetry;
 
@@ -23,7 +24,11 @@ pub(crate) struct Sender<E> {
 
 impl<E: Export + 'static> Sender<E> {
     pub(crate) fn new(client: Client, telemetry: Arc<Telemetry>) -> Self {
-        telemetry.announce_signal(E::SIGNAL);
+        let signal = E::SIGNAL.as_str();
+        telemetry.add(&catalogue::OTLP_REJECTED, [signal], 0);
+        for outcome in ExportOutcome::ALL {
+            telemetry.add(&catalogue::OTLP_EXPORTS, [signal, outcome.as_str()], 0);
+        }
         Self { client, telemetry, told: Told::new(E::SIGNAL), kind: PhantomData }
     }
 
@@ -38,12 +43,12 @@ impl<E: Export + 'static> Sender<E> {
             Ok(accepted) => {
                 let all = accepted.rejected == 0;
                 let outcome = if all { ExportOutcome::Success } else { ExportOutcome::Partial };
-                self.telemetry.exported(E::SIGNAL, outcome, accepted.rejected);
+                self.count(outcome, accepted.rejected);
                 self.told.accepted(&accepted, Instant::now());
                 Ok(())
             }
             Err(error) => {
-                self.telemetry.exported(E::SIGNAL, error.outcome, if error.malformed { items } else { 0 });
+                self.count(error.outcome, if error.malformed { items } else { 0 });
                 self.told.failed(&error, Instant::now());
                 Err(error)
             }
@@ -52,6 +57,13 @@ impl<E: Export + 'static> Sender<E> {
 
     /// A request was given up before its own time was over, for there was no more.
     pub(crate) fn given_up(&self) {
-        self.telemetry.exported(E::SIGNAL, ExportOutcome::Timeout, 0);
+        self.count(ExportOutcome::Timeout, 0);
+    }
+
+    /// A request ended, and so many of its items were not taken.
+    fn count(&self, outcome: ExportOutcome, rejected: u64) {
+        let signal = E::SIGNAL.as_str();
+        self.telemetry.add(&catalogue::OTLP_EXPORTS, [signal, outcome.as_str()], 1);
+        self.telemetry.add(&catalogue::OTLP_REJECTED, [signal], rejected);
     }
 }

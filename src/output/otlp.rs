@@ -18,7 +18,8 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::exemplar;
-use crate::metrics::{Exemplar, Family, Kind, Sample, Value};
+use crate::catalogue::Kind;
+use crate::metrics::{Exemplar, Family, Sample, Value};
 
 mod split;
 mod starts;

@@ -8,7 +8,8 @@ use prometheus::proto;
 use proptest::prelude::*;
 
 use super::*;
-use crate::metrics::{Exemplar, Kind, Metric, Sample, Unit, Value};
+use crate::catalogue::{Kind, Metric, Unit};
+use crate::metrics::{Exemplar, Sample, Value};
 
 static GAUGE: Metric = Metric {
     name: "test.queue.messages",
@@ -16,15 +17,23 @@ static GAUGE: Metric = Metric {
     kind: Kind::Gauge,
     help: "Rows of \"the\" table,\nin C:\\store.",
     labels: &["store", "queue"],
+    index: 0,
 };
-static COUNTER: Metric =
-    Metric { name: "test.cpu", unit: Unit::Seconds, kind: Kind::Counter, help: "CPU time.", labels: &[] };
+static COUNTER: Metric = Metric {
+    name: "test.cpu",
+    unit: Unit::Seconds,
+    kind: Kind::Counter,
+    help: "CPU time.",
+    labels: &[],
+    index: 0,
+};
 static HISTOGRAM: Metric = Metric {
     name: "test.poll.duration",
     unit: Unit::Seconds,
     kind: Kind::Histogram,
     help: "Duration of polls.",
     labels: &["store"],
+    index: 0,
 };
 
 fn sample(labels: &[(&'static str, &str)], value: Value) -> Sample {

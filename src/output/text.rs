@@ -14,7 +14,8 @@ use std::sync::Arc;
 use super::exemplar;
 use super::negotiate::Format;
 use super::number::{Bound, Number};
-use crate::metrics::{Family, Kind, Sample, Value};
+use crate::catalogue::Kind;
+use crate::metrics::{Family, Sample, Value};
 
 /// Appends one family: metadata, then every sample.
 pub(super) fn write_family(out: &mut String, family: &Family, format: Format) {

@@ -79,7 +79,7 @@ mod tests {
 
     #[tokio::test]
     async fn scrapes_that_wait_share_a_text_and_the_next_gets_a_newer_one() {
-        let telemetry = Telemetry::new(metrics::telemetry_definitions()).unwrap();
+        let telemetry = Telemetry::new(crate::observe::DURATION_MS);
         let renderer = Arc::new(Renderer::new(Readers::new(Vec::new(), Arc::new(telemetry))));
         let forms = [(Format::Prometheus, false), (Format::OpenMetrics, true)];
         let busy = renderer.turn.acquire().await.unwrap();

@@ -12,7 +12,6 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::labels::{FailureReason, InstanceStatus, MessageState};
-use crate::metrics;
 use crate::observe::{Snapshot, Stamp, StoreReader, store_view};
 use crate::source::{Census, InstanceCount, Mode, QueueCensus, QueueStats, StoreFacts, StoreKind};
 use crate::telemetry::Telemetry;
@@ -37,7 +36,7 @@ fn settings() -> Settings {
 }
 
 fn readers<const N: usize>(stores: [StoreReader; N]) -> Readers {
-    let telemetry = Telemetry::new(metrics::telemetry_definitions()).unwrap();
+    let telemetry = Telemetry::new(crate::observe::DURATION_MS);
     Readers::new(stores.into(), Arc::new(telemetry))
 }
 
@@ -379,7 +378,7 @@ async fn answers_under_way_have_a_cap_and_places_are_given_back() {
 /// So many stores that the landing page fits no socket's buffers: a request that stays in flight.
 fn crowd() -> Readers {
     let readers = (0..100_000).map(|n| store_view(format!("store-{n}").into()).1).collect();
-    Readers::new(readers, Arc::new(Telemetry::new(metrics::telemetry_definitions()).unwrap()))
+    Readers::new(readers, Arc::new(Telemetry::new(crate::observe::DURATION_MS)))
 }
 
 async fn request_and_read_the_beginning(server: &Running) -> TcpStream {

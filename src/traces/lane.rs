@@ -13,6 +13,7 @@ use super::finished::Finished;
 use super::made::{Example, Made, Wanted};
 use super::past::{Past, Reader};
 use super::settings::Settings;
+use crate::catalogue;
 use crate::labels::{FailureReason, TraceOutcome};
 use crate::logs;
 use crate::otlp::{SendError, Sender};
@@ -94,7 +95,9 @@ impl Lane {
         file: Option<StateFile<Kept>>,
     ) -> Self {
         if collectors.traces.is_some() {
-            telemetry.announce_traces(&store);
+            for outcome in TraceOutcome::ALL {
+                telemetry.add(&catalogue::TRACES, [&store, outcome.as_str()], 0);
+            }
         }
         let start = Start::first(settings.backfill);
         let mut lane = Self {
@@ -250,7 +253,7 @@ impl Lane {
             (TraceOutcome::Missing, counts.missing),
             (TraceOutcome::Refused, counts.refused),
         ] {
-            self.telemetry.traced(&self.store, outcome, executions);
+            self.telemetry.add(&catalogue::TRACES, [&self.store, outcome.as_str()], executions);
         }
         for (orchestration, outcome, exemplar) in counts.examples {
             self.telemetry.exemplars().add(&self.store, &orchestration, outcome, exemplar);
@@ -347,7 +350,7 @@ impl Lane {
             }
             Ok(()) => {}
             Err(error) => {
-                self.telemetry.state_write_failed(&self.store);
+                self.telemetry.add(&catalogue::STATE_WRITE_FAILURES, [&self.store], 1);
                 if self.unsaved.admit((), Instant::now()).is_some() {
                     tracing::error!(
                         store = %self.store, file = %path,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::totals::Totals;
 use super::tracker::{Decoded, HistoryView, RECALL, Tracker};
+use crate::catalogue;
 use crate::labels::{EventType, FailureReason};
 use crate::source::{Batch, Census, Position, Reading, Request, Source, SourceError, Start, within};
 use crate::state::{Kept, StateFile, Unusable};
@@ -244,7 +245,7 @@ impl Follower {
                 }
             }
             Err(error) => {
-                telemetry.state_write_failed(store);
+                telemetry.add(&catalogue::STATE_WRITE_FAILURES, [store], 1);
                 if self.unwritten.admit((), Instant::now()).is_some() {
                     tracing::error!(
                         store, file = %path,

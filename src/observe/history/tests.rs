@@ -412,7 +412,7 @@ proptest! {
         backfill in any::<bool>(),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let telemetry = Telemetry::new(crate::metrics::telemetry_definitions()).unwrap();
+        let telemetry = Telemetry::new(crate::observe::DURATION_MS);
         let open = || Follower::new("s", 3, backfill, Some(crate::state::StateFile::open(folder.path(), "s").unwrap()));
         let mut store = Store { step, now_ms: 1_000_000, ..Store::default() };
         let mut lives: Vec<Life> = (0..5).map(|_| Life::default()).collect();

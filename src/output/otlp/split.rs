@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
 
-use crate::metrics::{Kind, Metric};
+use crate::catalogue::{Kind, Metric};
 
 /// Tags and lengths around a metric's data and around the data's points: four nested messages of at most 4 GiB.
 const FRAMES: usize = 4 * 6;

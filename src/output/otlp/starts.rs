@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::metrics::{Metric, Sample, Value};
+use crate::catalogue::Metric;
+use crate::metrics::{Sample, Value};
 
 type Series = (&'static str, Vec<(&'static str, Arc<str>)>);
 

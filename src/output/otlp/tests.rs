@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-use crate::metrics::{CATALOGUE, Metric};
+use crate::catalogue::{CATALOGUE, Metric};
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)

@@ -23,6 +23,8 @@ pub struct Metric {
     pub help: &'static str,
     /// Label names, in the order in which samples carry them.
     pub labels: &'static [&'static str],
+    /// Its place in [`CATALOGUE`].
+    pub(crate) index: usize,
 }
 
 /// Kind of a metric.
@@ -104,10 +106,18 @@ impl Metric {
 
 macro_rules! catalogue {
     ($( $ident:ident = $kind:ident $name:literal $unit:expr, [$($label:literal),*], $help:literal; )*) => {
+        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "the names of the metrics")]
+        enum Index { $($ident),* }
         $(
             #[doc = $help]
-            pub(crate) static $ident: Metric =
-                Metric { name: $name, unit: $unit, kind: Kind::$kind, help: $help, labels: &[$($label),*] };
+            pub(crate) static $ident: Metric = Metric {
+                name: $name,
+                unit: $unit,
+                kind: Kind::$kind,
+                help: $help,
+                labels: &[$($label),*],
+                index: Index::$ident as usize,
+            };
         )*
         /// Every metric of the exporter, in the order in which it is shown.
         pub static CATALOGUE: &[&Metric] = &[$(&$ident),*];
@@ -271,7 +281,7 @@ catalogue! {
 pub fn markdown() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
-         Generated from the catalogue in `src/metrics/catalogue.rs`; a test keeps the two the same\n\
+         Generated from the catalogue in `src/catalogue.rs`; a test keeps the two the same\n\
          (`UPDATE_GOLDEN=1 cargo test --test it` rewrites this page).\n\n\
          `store` is the name given in `--store NAME=URL`. An empty label value is the same as no label.\n\n\
          | Prometheus | OpenTelemetry | kind | unit | labels | meaning |\n\

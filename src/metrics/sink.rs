@@ -1,9 +1,9 @@
-//! A metric with all its samples at one moment.
+//! Metrics with all their samples at one moment, and what collects them.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::catalogue::Metric;
+use crate::catalogue::{CATALOGUE, Kind, Metric};
 pub(crate) use crate::telemetry::Exemplar;
 
 /// One metric with all its samples at one moment. What every output is given.
@@ -45,54 +45,63 @@ pub(crate) enum Value {
     },
 }
 
-/// Collects the samples of one family.
-pub(crate) struct Builder {
-    family: Family,
+/// Takes samples, and makes families of them.
+pub(crate) struct Sink {
+    /// One for each metric of the catalogue, in its order.
+    families: Vec<Family>,
     since: Option<SystemTime>,
 }
 
-impl Builder {
-    pub(crate) fn new(metric: &'static Metric) -> Self {
-        Self { family: Family { metric, samples: Vec::new() }, since: None }
+impl Sink {
+    pub(super) fn new() -> Self {
+        let families = CATALOGUE.iter().map(|metric| Family { metric, samples: Vec::new() }).collect();
+        Self { families, since: None }
     }
 
-    /// What is added from now on has been counted since then.
-    pub(super) fn since(&mut self, since: SystemTime) {
-        self.since = Some(since);
+    /// What is counted in samples that are pushed from now on has been counted since then; `None`: nobody knows since when.
+    pub(super) fn since(&mut self, since: Option<SystemTime>) {
+        self.since = since;
     }
 
     /// Adds a sample. `labels` follow the order of the metric's definition.
-    pub(crate) fn push<const N: usize>(&mut self, labels: [&Arc<str>; N], value: f64) {
-        self.push_value(labels, Value::Number(value));
-    }
-
-    /// Adds a histogram; see [`Value::Histogram`].
-    pub(super) fn push_histogram<const N: usize>(
+    pub(super) fn push<const N: usize>(
         &mut self,
+        metric: &'static Metric,
         labels: [&Arc<str>; N],
-        buckets: Vec<(f64, u64)>,
-        sum: f64,
-        count: u64,
+        value: f64,
     ) {
-        self.push_value(labels, Value::Histogram { buckets, sum, count, exemplars: Vec::new() });
+        self.push_value(metric, labels, Value::Number(value));
     }
 
-    /// Examples of what the last histogram counted.
-    pub(super) fn exemplify(&mut self, examples: Vec<Exemplar>) {
-        if let Some(Sample { value: Value::Histogram { exemplars, .. }, .. }) = self.family.samples.last_mut()
-        {
-            *exemplars = examples;
+    /// Adds a histogram, or a value as the registry has it.
+    pub(super) fn push_value<const N: usize>(
+        &mut self,
+        metric: &'static Metric,
+        labels: [&Arc<str>; N],
+        value: Value,
+    ) {
+        debug_assert_eq!(labels.len(), metric.labels.len(), "{}", metric.name);
+        let labels = metric.labels.iter().copied().zip(labels.into_iter().cloned()).collect();
+        self.push_sample(metric, labels, value);
+    }
+
+    /// Adds a sample with the metric's labels.
+    pub(super) fn push_sample(
+        &mut self,
+        metric: &'static Metric,
+        labels: Vec<(&'static str, Arc<str>)>,
+        value: Value,
+    ) {
+        let since = self.since.filter(|_| metric.kind != Kind::Gauge);
+        if let Some(family) = self.families.get_mut(metric.index) {
+            family.samples.push(Sample { labels, value, since });
         }
     }
 
-    fn push_value<const N: usize>(&mut self, labels: [&Arc<str>; N], value: Value) {
-        debug_assert_eq!(labels.len(), self.family.metric.labels.len(), "{}", self.family.metric.name);
-        let labels = self.family.metric.labels.iter().copied().zip(labels.into_iter().cloned()).collect();
-        self.family.samples.push(Sample { labels, value, since: self.since });
-    }
-
-    pub(crate) fn finish(self) -> Family {
-        self.family
+    /// All families that have a sample.
+    pub(super) fn finish(mut self) -> Vec<Family> {
+        self.families.retain(|family| !family.samples.is_empty());
+        self.families
     }
 }
 
@@ -105,6 +114,11 @@ pub(crate) fn count(n: u64) -> f64 {
 /// Milliseconds as seconds. Never negative: a clock that stepped back is not a negative age.
 pub(crate) fn seconds(ms: i64) -> f64 {
     signed_seconds(ms.max(0))
+}
+
+/// The age of something that began at `since`; 0 when there is nothing.
+pub(super) fn age(now_ms: i64, since: Option<i64>) -> f64 {
+    since.map_or(0.0, |since| seconds(now_ms.saturating_sub(since)))
 }
 
 /// A difference of times, which may be negative.
