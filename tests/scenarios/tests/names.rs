@@ -206,9 +206,9 @@ const MANY: u32 = 100_000;
 const CAP: usize = 200;
 
 /// All names are counted before the most frequent are shown, so memory grows with them, by about a kibibyte for one of each
-/// kind; what each message is about is remembered, so that it is read once; and so is what runs. What more is kept of each,
-/// or kept twice, shows.
-const MEMORY: u64 = 150 << 20;
+/// kind; what each message is about is remembered, so that it is read once; and so is what runs. It took 135 to 162 MiB: how much
+/// the allocator gives back between a poll and the next varies. What more is kept of each, or kept twice, shows.
+const MEMORY: u64 = 175 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_names_than_anybody_can_show_are_summed_up() {
