@@ -101,7 +101,7 @@ pub fn run(process: Process<'_>) -> Result<Exit, Error> {
     }
 }
 
-/// The table of flags in the README, as Markdown.
+/// The table of flags in `docs/settings.md`, as Markdown.
 pub fn flags_markdown() -> String {
     config::markdown()
 }

@@ -1,4 +1,4 @@
-//! Every setting, once. Flags, environment variables, keys of the file and the table in the README come from here.
+//! Every setting, once. Flags, environment variables, keys of the file and the table in `docs/settings.md` come from here.
 
 /// One setting. Its key is the flag without dashes, and the path in the TOML file.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Setting {
 
 const ENVIRONMENT_PREFIX: &str = "DUROXIDE_EXPORTER_";
 
-/// All settings, in the order of help and README.
+/// All settings, in the order of help and `docs/settings.md`.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "store",
@@ -402,7 +402,7 @@ fn is_kubernetes_link(variable: &str) -> bool {
         || ["_TCP", "_UDP", "_SCTP"].into_iter().any(has_port)
 }
 
-/// The table of flags in the README.
+/// The table of flags in `docs/settings.md`.
 pub(crate) fn markdown() -> String {
     let mut text =
         "| Flag, and key in the file | Environment variable | Default | Meaning |\n|---|---|---|---|\n"

@@ -15,8 +15,8 @@ def text(path):
 
 
 # Every variable of the exporter that deploy/ names exists.
-readme = text("README.md")
-known = set(re.findall(r"`(DUROXIDE_EXPORTER_[A-Z_]+)`", readme[readme.index("<!-- flags -->"):readme.index("<!-- /flags -->")]))
+page = text("docs/settings.md")
+known = set(re.findall(r"`(DUROXIDE_EXPORTER_[A-Z_]+)`", page[page.index("<!-- flags -->"):page.index("<!-- /flags -->")]))
 named = {}
 for file in deploy.rglob("*"):
     if file.is_file() and file.suffix in {"", ".yaml", ".yml", ".service", ".default", ".md", ".tpl", ".txt"} and "secrets" not in file.parts:

@@ -74,9 +74,9 @@ for path, known in [((), schema), *(((key,), part) for key, part in schema["prop
     if isinstance(here, dict) and "properties" in known and path != ("settings",):
         assert here.keys() | {"global"} == known["properties"].keys() | {"global"}, (path, here.keys() ^ known["properties"].keys())
 
-# Settings are all those of the README's table but what the chart sets itself, and the headers, which hold keys.
-readme = pathlib.Path("README.md").read_text()
-flags = set(re.findall(r"^\| `--([a-z.-]+)`", readme[readme.index("<!-- flags -->"):readme.index("<!-- /flags -->")], re.M))
+# Settings are all those of the table in docs/settings.md but what the chart sets itself, and the headers, which hold keys.
+page = pathlib.Path("docs/settings.md").read_text()
+flags = set(re.findall(r"^\| `--([a-z.-]+)`", page[page.index("<!-- flags -->"):page.index("<!-- /flags -->")], re.M))
 own = {"store", "state-dir", "web.listen-address", "config.file", "otlp.headers"}
 assert own <= flags and flags - own == schema["properties"]["settings"]["properties"].keys(), \
     flags - own ^ schema["properties"]["settings"]["properties"].keys()

@@ -352,17 +352,20 @@ fn when_debugging_the_log_tells_what_took_how_long() {
 }
 
 #[test]
-fn the_readme_has_the_table_of_flags() {
+fn the_page_about_settings_has_the_table_of_flags() {
     const BEGIN: &str = "<!-- flags -->\n";
     const END: &str = "<!-- /flags -->";
-    let path: PathBuf = root().join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).expect("README.md has the marker <!-- flags -->");
-    let (found, after) = rest.split_once(END).expect("README.md has the marker <!-- /flags -->");
+    let path: PathBuf = root().join("docs/settings.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).expect("settings.md has the marker <!-- flags -->");
+    let (found, after) = rest.split_once(END).expect("settings.md has the marker <!-- /flags -->");
     let table = format!("\n{}\n", duroxide_exporter::cli::flags_markdown());
     if updating() {
         fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
     } else {
-        assert_eq!(found, table, "the table of flags in README.md is old; UPDATE_GOLDEN=1 rewrites it");
+        assert_eq!(
+            found, table,
+            "the table of flags in docs/settings.md is old; UPDATE_GOLDEN=1 rewrites it"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Pages for people: whether links lead somewhere, commands exist and queries are about something.
+//! Pages: whether links lead somewhere, commands exist and queries are about something.
 
 use std::collections::BTreeSet;
 
@@ -39,17 +39,18 @@ pub fn runbook_problems(alerts: &BTreeSet<&str>, runbooks: &[(String, String)]) 
 pub fn problems(folder: &str, name: &str, text: &str, series: &Series) -> Vec<String> {
     let mut problems = Vec::new();
     for link in links(text) {
-        if let Err(problem) = resolve(folder, name, text, link) {
-            problems.push(format!("{name}: link {link:?}: {problem}"));
+        if let Err(problem) = resolve(folder, text, link) {
+            problems.push(format!("{folder}/{name}: link {link:?}: {problem}"));
         }
     }
     for query in blocks(text, "promql") {
-        problems.extend(series.problems(query).into_iter().map(|problem| format!("{name}: {problem}")));
+        problems
+            .extend(series.problems(query).into_iter().map(|problem| format!("{folder}/{name}: {problem}")));
     }
     for block in blocks(text, "sh") {
         for command in block.lines().filter(|line| line.starts_with("duroxide-exporter ")) {
             if let Err(problem) = check_command(command) {
-                problems.push(format!("{name}: {command:?}: {problem}"));
+                problems.push(format!("{folder}/{name}: {command:?}: {problem}"));
             }
         }
     }
@@ -63,25 +64,27 @@ fn blocks<'a>(text: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
     starts.into_iter().filter_map(|start| text.get(start..)?.split("\n```").next())
 }
 
-/// Targets of links, but for those that lead elsewhere.
+/// Targets of links and pictures, in Markdown and in HTML, but for those that lead elsewhere.
 fn links(text: &str) -> impl Iterator<Item = &str> {
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let forms = [("](", ')'), ("href=\"", '"'), ("src=\"", '"')];
+    let targets = forms.into_iter().flat_map(move |(start, end)| {
+        text.split(start).skip(1).filter_map(move |rest| rest.split(end).next())
+    });
     targets.filter(|target| !target.contains("://"))
 }
 
-fn resolve(folder: &str, name: &str, text: &str, link: &str) -> Result<(), String> {
+fn resolve(folder: &str, text: &str, link: &str) -> Result<(), String> {
     let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let file = files::root().join(folder).join(path);
+    if anchor.is_empty() {
+        return if file.exists() { Ok(()) } else { Err("there is no such file".to_owned()) };
+    }
     let target = if path.is_empty() {
         text.to_owned()
     } else {
-        let path = files::root().join(folder).join(path);
-        if path.is_dir() {
-            return Ok(());
-        }
-        std::fs::read_to_string(path).map_err(|error| format!("from {folder}/{name}: {error}"))?
+        std::fs::read_to_string(file).map_err(|error| error.to_string())?
     };
-    let found = anchor.is_empty()
-        || target.lines().filter(|line| line.starts_with('#')).any(|line| slug(line) == anchor);
+    let found = target.lines().filter(|line| line.starts_with('#')).any(|line| slug(line) == anchor);
     if found { Ok(()) } else { Err(format!("no heading for #{anchor}")) }
 }
 

@@ -39,16 +39,29 @@ fn expressions_in_tests_are_about_series_that_exist() -> Result<()> {
 }
 
 #[test]
-fn every_alert_has_a_runbook_whose_links_commands_and_queries_are_real() -> Result<()> {
+fn every_alert_has_a_runbook() -> Result<()> {
     let files = rule::load()?;
-    let series = series(&files)?;
     let alerts: BTreeSet<&str> = rule::alerts(&files).map(|(name, _)| name).collect();
-    let runbooks = files::list(page::RUNBOOKS, ".md")?;
-    none(&page::runbook_problems(&alerts, &runbooks));
-    let problems =
-        runbooks.iter().flat_map(|(name, text)| page::problems(page::RUNBOOKS, name, text, &series));
+    none(&page::runbook_problems(&alerts, &files::list(page::RUNBOOKS, ".md")?));
+    Ok(())
+}
+
+#[test]
+fn links_commands_and_queries_of_all_pages_are_real() -> Result<()> {
+    let series = series(&rule::load()?)?;
+    let pages = files::pages()?;
+    for page in ["./README.md", "./docs/alerts.md", "./docs/runbooks/DuroxideStoreDown.md"] {
+        assert!(pages.iter().any(|(folder, name, _)| format!("{folder}/{name}") == page), "no {page}");
+    }
+    let problems = pages.iter().flat_map(|(folder, name, text)| page::problems(folder, name, text, &series));
     none(&problems.collect::<Vec<_>>());
-    none(&page::problems("docs", "alerts.md", &files::read("docs/alerts.md")?, &series));
+    Ok(())
+}
+
+#[test]
+fn a_newcomer_reads_the_readme_in_three_minutes() -> Result<()> {
+    let lines = files::read("README.md")?.lines().count();
+    assert!(lines <= 130, "README.md has {lines} lines: what goes deeper belongs into docs/");
     Ok(())
 }
 

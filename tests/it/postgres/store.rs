@@ -65,7 +65,7 @@ impl<'a> Store<'a> {
         self.url().replacen(&format!(":{}@", self.password), "@", 1)
     }
 
-    /// Everything that README's role has.
+    /// Everything that the role of `deploy/sql` has.
     pub(super) fn grants(&self) -> String {
         let Self { schema, role, .. } = self;
         format!(

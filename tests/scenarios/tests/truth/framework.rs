@@ -1,4 +1,4 @@
-//! The evidence for the README: what the framework's own depths say of a store, beside what is true.
+//! The evidence for `docs/reading-metrics.md`: what the framework's own depths say of a store, beside what is true.
 
 use std::time::Duration;
 
