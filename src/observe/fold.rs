@@ -54,7 +54,7 @@ impl Folder {
     pub(super) fn fold(
         &mut self,
         mut census: Census,
-        history: Option<HistoryView>,
+        mut history: Option<HistoryView>,
         taken_at: Instant,
         now: Instant,
     ) -> (Snapshot, Dropped) {
@@ -68,14 +68,13 @@ impl Folder {
         }
         let instances =
             census.instances.take().map(|census| self.instances(census.counts, now, &mut dropped));
-        let running = history.as_ref().and_then(|history| history.survey.as_ref());
-        let running = running.map(|survey| self.running(survey, now, &mut dropped));
+        let survey = history.as_mut().and_then(|history| history.survey.take());
+        let running = survey.map(|survey| self.running(survey, now, &mut dropped));
         (Snapshot { taken_at, census, activities, tags, instances, history, running }, dropped)
     }
 
-    fn running(&mut self, survey: &Survey, now: Instant, dropped: &mut Dropped) -> Running {
+    fn running(&mut self, survey: Survey, now: Instant, dropped: &mut Dropped) -> Running {
         let Survey { orchestrations, runtime_versions, stuck } = survey;
-        let seen = orchestrations.iter().map(|(name, waits)| (Arc::clone(name), *waits));
         let merge = |sum: &mut Waits, waits: Waits| {
             for (sum, n) in sum.reasons.iter_mut().zip(waits.reasons) {
                 *sum += n;
@@ -83,13 +82,17 @@ impl Folder {
             sum.oldest_ms = earliest(sum.oldest_ms, waits.oldest_ms);
         };
         let all = |waits: &Waits| waits.reasons.iter().sum::<u64>();
-        let folded = self.running.fold(now, seen, &OTHER.into(), merge, all);
+        let folded = self.running.fold(now, orchestrations, &OTHER.into(), merge, all);
         dropped.running = folded.dropped;
-        let versions = runtime_versions.iter().map(|(version, n)| (Arc::clone(version), *n));
-        let by_version =
-            self.runtime_versions.fold(now, versions, &OTHER.into(), |sum: &mut u64, n| *sum += n, |n| *n);
+        let by_version = self.runtime_versions.fold(
+            now,
+            runtime_versions,
+            &OTHER.into(),
+            |sum: &mut u64, n| *sum += n,
+            |n| *n,
+        );
         dropped.runtime_versions = by_version.dropped;
-        Running { orchestrations: folded.entries, runtime_versions: by_version.entries, stuck: stuck.clone() }
+        Running { orchestrations: folded.entries, runtime_versions: by_version.entries, stuck }
     }
 
     fn activities(

@@ -70,7 +70,7 @@ pub(crate) struct Snapshot {
     /// Since when the oldest fetchable activity of a tag is visible, by tag.
     pub(crate) tags: Option<Vec<(Arc<str>, Option<i64>)>>,
     pub(crate) instances: Option<Vec<InstanceCount>>,
-    /// What the history adds up to; `None` where the backend has none to tell of.
+    /// What the history adds up to, without its survey, which is below, folded; `None` where the backend has none to tell of.
     pub(crate) history: Option<HistoryView>,
     /// The running instances, once the history has been followed up to this census.
     pub(crate) running: Option<Running>,
