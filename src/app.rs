@@ -16,16 +16,16 @@ use crate::config::{self, Endpoint, Otlp, Settings, SettingsError};
 use crate::logs;
 use crate::management::ManagementAPI;
 use crate::observe::{DURATION_MS, Poller, PollerSettings, Readers, store_view};
-use crate::otlp::{self, Export, Push, Sender};
+use crate::otlp::{self, Export, MetricsPusher, Sender};
 use crate::server::{self, Server};
 use crate::source::Source;
 use crate::state::{StateError, StateFile};
 use crate::store::ManagementSource;
-use crate::store::connect::{self, Neighbour};
+use crate::store::connect::{self, Deployment};
 use crate::store::{StoreSpec, StoreUrl};
 use crate::telemetry::Telemetry;
 use crate::trace_id::TraceIds;
-use crate::traces::{self, Collectors, Lane, Sampling};
+use crate::traces::{self, Collectors, Sampling, TraceExporter};
 
 /// Time for pollers to be dropped when the exporter stops.
 const POLLERS_END: Duration = Duration::from_secs(1);
@@ -36,9 +36,9 @@ pub struct Exporter {
     addresses: Vec<SocketAddr>,
     pollers: Vec<Poller>,
     server: Server,
-    push: Option<Push>,
-    lanes: Vec<Lane>,
-    logs: Option<logs::Push>,
+    push: Option<MetricsPusher>,
+    trace_exporters: Vec<TraceExporter>,
+    logs: Option<logs::LogPusher>,
     drain_timeout: Duration,
 }
 
@@ -47,7 +47,7 @@ pub struct Exporter {
 #[must_use]
 pub struct ExporterBuilder {
     settings: Settings,
-    neighbour: Neighbour,
+    deployment: Deployment,
     stores: Vec<Watched>,
     /// What is sent of the log.
     log: logs::Queue,
@@ -63,9 +63,9 @@ struct Watched {
 }
 
 impl Watched {
-    fn at(name: Arc<str>, url: &StoreUrl, neighbour: Neighbour) -> Self {
-        let traced = Some(connect::source(url, neighbour));
-        Self { name, source: connect::source(url, neighbour), traced }
+    fn at(name: Arc<str>, url: &StoreUrl, deployment: Deployment) -> Self {
+        let traced = Some(connect::source(url, deployment));
+        Self { name, source: connect::source(url, deployment), traced }
     }
 }
 
@@ -137,7 +137,8 @@ impl Exporter {
     /// # Errors
     /// [`RunError::Poller`], which would be a defect of this crate.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { listeners, pollers, server, push, lanes, logs, drain_timeout, addresses: _ } = self;
+        let Self { listeners, pollers, server, push, trace_exporters, logs, drain_timeout, addresses: _ } =
+            self;
         // Ends with this future, whoever drops it.
         let mut pushing = JoinSet::new();
         let (stop_pushing, stopped) = watch::channel(false);
@@ -150,8 +151,8 @@ impl Exporter {
         if let Some(push) = push {
             pushing.spawn(push.run(stopped(), drain_timeout));
         }
-        for lane in lanes {
-            pushing.spawn(lane.run(stopped(), drain_timeout));
+        for exporter in trace_exporters {
+            pushing.spawn(exporter.run(stopped(), drain_timeout));
         }
         if let Some(logs) = logs {
             pushing.spawn(logs.run(stopped(), drain_timeout));
@@ -186,7 +187,7 @@ impl ExporterBuilder {
     /// Polls the store at `url`, for example `sqlite:/var/lib/orders/store.db`, under the label `store="name"`.
     pub fn store(mut self, name: &str, url: &str) -> Self {
         match (StoreSpec::check_name(name), StoreUrl::parse(url)) {
-            (Ok(name), Ok(url)) => self.stores.push(Watched::at(name, &url, self.neighbour)),
+            (Ok(name), Ok(url)) => self.stores.push(Watched::at(name, &url, self.deployment)),
             (name, url) => self
                 .mistakes
                 .extend([name.err(), url.err()].into_iter().flatten().map(|error| error.to_string())),
@@ -284,13 +285,13 @@ impl ExporterBuilder {
 
     /// For stores added after this call: their runtime is another process, as for the command line.
     pub(crate) fn sidecar(mut self) -> Self {
-        self.neighbour = Neighbour::OtherProcess;
+        self.deployment = Deployment::Sidecar;
         self
     }
 
     /// Polls a store whose URL the command line has read.
     pub(crate) fn spec(mut self, spec: &StoreSpec) -> Self {
-        self.stores.push(Watched::at(Arc::clone(&spec.name), &spec.url, self.neighbour));
+        self.stores.push(Watched::at(Arc::clone(&spec.name), &spec.url, self.deployment));
         self
     }
 
@@ -311,7 +312,7 @@ impl ExporterBuilder {
     /// # Errors
     /// Every mistake in the settings at once, or an address that cannot be bound.
     pub async fn bind(self) -> Result<Exporter, StartError> {
-        let Self { settings, neighbour: _, stores, log, mut mistakes } = self;
+        let Self { settings, deployment: _, stores, log, mut mistakes } = self;
         if stores.is_empty() && mistakes.is_empty() {
             mistakes.push("no store to watch: call store() or observe()".to_owned());
         }
@@ -348,7 +349,7 @@ impl ExporterBuilder {
         let telemetry = Arc::new(Telemetry::new(DURATION_MS));
         let mut pollers = Vec::new();
         let mut readers = Vec::new();
-        let mut lanes = Vec::new();
+        let mut trace_exporters = Vec::new();
         for Watched { name, source, traced } in stores {
             let state = match &settings.state_dir {
                 Some(directory) => {
@@ -357,7 +358,7 @@ impl ExporterBuilder {
                 }
                 None => None,
             };
-            lanes.extend(lane(&settings, &name, traced, &addresses, &telemetry)?);
+            trace_exporters.extend(trace_exporter(&settings, &name, traced, &addresses, &telemetry)?);
             let (writer, reader) = store_view(Arc::clone(&name));
             readers.push(reader);
             let poller_settings = PollerSettings {
@@ -370,7 +371,7 @@ impl ExporterBuilder {
         }
         let readers = Readers::new(readers, Arc::clone(&telemetry));
         let logs = match settings.logs_collector().zip(addresses.first()) {
-            Some(((collector, endpoint), address)) => Some(logs::Push::new(
+            Some(((collector, endpoint), address)) => Some(logs::LogPusher::new(
                 sender(collector, &endpoint, &telemetry)?,
                 log,
                 readers.clone(),
@@ -384,11 +385,11 @@ impl ExporterBuilder {
         let push = collector.zip(addresses.first()).map(|(collector, address)| {
             let resource = otlp::resource(&settings.otlp, *address);
             let sender = Sender::new(collector, telemetry);
-            Push::new(sender, readers.clone(), settings.otlp.metrics_interval, resource)
+            MetricsPusher::new(sender, readers.clone(), settings.otlp.metrics_interval, resource)
         });
         let server = Server::new(readers, server::Settings::from(&settings));
         let drain_timeout = settings.drain_timeout;
-        Ok(Exporter { listeners, addresses, pollers, server, push, lanes, logs, drain_timeout })
+        Ok(Exporter { listeners, addresses, pollers, server, push, trace_exporters, logs, drain_timeout })
     }
 }
 
@@ -403,13 +404,13 @@ fn sender<E: Export + 'static>(
 }
 
 /// What sends the traces of a store, and what people should know of what ended in it.
-fn lane(
+fn trace_exporter(
     settings: &Settings,
     name: &Arc<str>,
     source: Option<Box<dyn Source>>,
     addresses: &[SocketAddr],
     telemetry: &Arc<Telemetry>,
-) -> Result<Option<Lane>, StartError> {
+) -> Result<Option<TraceExporter>, StartError> {
     let (traces, logs) = (settings.traces_collector(), settings.logs_collector());
     let Some((otlp, _)) = traces.as_ref().or(logs.as_ref()) else { return Ok(None) };
     let resource = addresses.first().map(|address| otlp::resource(otlp, *address)).unwrap_or_default();
@@ -422,7 +423,7 @@ fn lane(
         logs: logs.map(|(otlp, endpoint)| sender(otlp, &endpoint, telemetry)).transpose()?,
     };
     let traces = &settings.traces;
-    let lane_settings = traces::Settings {
+    let trace_settings = traces::TraceSettings {
         interval: settings.poll_interval,
         timeout: settings.poll_timeout,
         backfill: traces.backfill,
@@ -440,7 +441,7 @@ fn lane(
         None => None,
     };
     let store = Arc::clone(name);
-    Ok(Some(Lane::new(store, source, collectors, lane_settings, Arc::clone(telemetry), file)))
+    Ok(Some(TraceExporter::new(store, source, collectors, trace_settings, Arc::clone(telemetry), file)))
 }
 
 impl fmt::Debug for Exporter {

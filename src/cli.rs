@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use crate::app::StartError;
-use crate::config::{self, Config, Environment, FileInput, Inputs, Mistake};
+use crate::config::{self, Config, ConfigError, Environment, FileInput, Inputs};
 use crate::logging;
 pub use crate::logging::Stderr;
 use crate::logs::Queue;
@@ -125,7 +125,7 @@ fn execute(command: Command, config: Config, log: Queue, terminal: Terminal<'_>)
 }
 
 /// Reads the file that is named, if one is, and puts the layers together.
-fn configure(request: &Request, environment: Vec<(OsString, OsString)>) -> Result<Config, Vec<Mistake>> {
+fn configure(request: &Request, environment: Vec<(OsString, OsString)>) -> Result<Config, Vec<ConfigError>> {
     let environment: Environment =
         environment.into_iter().map(|(name, value)| (name.to_string_lossy().into_owned(), value)).collect();
     let file = config::file_path(&request.flags, &environment).map(|(named_by, path)| FileInput {
@@ -141,7 +141,7 @@ fn configure(request: &Request, environment: Vec<(OsString, OsString)>) -> Resul
     })
 }
 
-fn print_mistakes(err: &mut dyn Write, request: &Request, mistakes: &[Mistake]) -> Result<Exit, Error> {
+fn print_mistakes(err: &mut dyn Write, request: &Request, mistakes: &[ConfigError]) -> Result<Exit, Error> {
     let mut text: String = mistakes.iter().map(|mistake| format!("error: {mistake}\n")).collect();
     text.push_str(&format!(
         "\nFor more information, try '{} {} --help'.\n",

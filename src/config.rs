@@ -23,10 +23,10 @@ mod table;
 mod traces;
 
 pub(crate) use duration::{format as format_duration, parse as parse_duration};
-pub(crate) use layers::{Environment, Given, file_path};
+pub(crate) use layers::{Environment, RawValues, file_path};
 pub(crate) use listen::system_resolver;
 pub(crate) use load::{FileInput, Inputs, load};
-pub(crate) use mistake::Mistake;
+pub(crate) use mistake::ConfigError;
 pub(crate) use otlp::{Endpoint, Otlp, Protocol, endpoint as parse_endpoint};
 pub(crate) use parse::{Config, LogFormat};
 pub(crate) use settings::{Settings, SettingsError};

@@ -1,4 +1,4 @@
-//! Log records for an OTLP collector: what people should know of workflows, and the exporter's own log.
+//! Log records for an OTLP collector: of stuck and failed workflows, and of the exporter itself.
 //!
 //! Off unless asked for. What the exporter itself has to say, and which instances are stuck, is kept in memory for a
 //! collector that is slow, as far as there is room; what finds none is counted. (What ended is in the history, and is sent
@@ -13,6 +13,6 @@ mod queue;
 mod record;
 mod stuck;
 
-pub(crate) use push::Push;
+pub(crate) use push::LogPusher;
 pub(crate) use queue::Queue;
 pub(crate) use record::{Workflow, own, requests};

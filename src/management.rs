@@ -39,7 +39,7 @@ pub use page::{Page, PageRequest};
 pub use provider::ProviderManagement;
 pub(crate) use provider::from_provider;
 #[cfg(feature = "postgres")]
-pub(crate) use purge::{Grove, Member, purge};
+pub(crate) use purge::{PurgeBackend, TreeMember, purge};
 pub use purge::{PurgeReport, PurgeRequest};
 pub use search::{SearchField, SearchHit, SearchQuery, SearchResults};
 pub use split::Split;

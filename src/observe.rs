@@ -3,7 +3,7 @@
 //! Readers take a [`View`] and never wait, never query. A failed poll keeps the last good snapshot, says so in
 //! the store's [`Health`] and lets its age grow. Nothing here knows a database, a metric name or HTTP.
 
-mod fold;
+mod cap;
 mod history;
 mod pace;
 mod poller;
@@ -11,8 +11,8 @@ mod slots;
 mod view;
 
 pub(crate) use history::{
-    ActivityTotals, Bounds, ChildTotals, DURATION_MS, EVENTS, Ended, ExecutionTotals, Follower, Histogram,
-    LATENESS_MS, ROUNDTRIP_MS, State, Totals,
+    ActivityTotals, Bounds, ChildTotals, CounterState, DURATION_MS, EVENTS, Ended, ExecutionTotals, Follower,
+    Histogram, LATENESS_MS, ROUNDTRIP_MS, Totals,
 };
 pub(crate) use poller::{Poller, PollerSettings};
 pub(crate) use view::{Health, Readers, Running, Snapshot, Stamp, StoreReader, StoreView, View, store_view};

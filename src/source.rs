@@ -31,7 +31,7 @@ use crate::labels::FailureReason;
 /// Reads one store. Owned by one poller, so that a store has at most one read of ours at a time.
 #[async_trait::async_trait]
 pub(crate) trait Source: Send {
-    /// What is asked for, as one consistent view: one short read transaction.
+    /// Reads the requested parts in one short read transaction: one consistent view.
     ///
     /// `limit` bounds the read; an implementation interrupts what it started when the time is over, so that an
     /// abandoned read does not go on holding a transaction open. The poller drops the future somewhat later.
@@ -81,7 +81,7 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'static> {
-    /// All that can be told at one moment.
+    /// Everything, at one moment.
     pub(crate) const MOMENT: Self = Self { census: true, recount: true, history: None };
 
     /// Whether the store answers. What has changed in it is for the next read to notice.

@@ -19,7 +19,7 @@ const MAGIC: &str = "duroxide-exporter state";
 const VERSION: u32 = 1;
 
 /// What is kept.
-pub(crate) trait Kept: Serialize + DeserializeOwned {
+pub(crate) trait Persisted: Serialize + DeserializeOwned {
     /// Whether it is what a file can have held that was not tampered with.
     fn fits(&self) -> bool;
 }
@@ -68,7 +68,7 @@ impl Unusable {
     }
 }
 
-impl<T: Kept> StateFile<T> {
+impl<T: Persisted> StateFile<T> {
     /// The file of the store `name` in a directory, which is made if it is not there.
     pub(crate) fn open(directory: &Path, name: &str) -> Result<Self, StateError> {
         let cannot = |error| StateError::Directory { path: directory.to_owned(), error };
@@ -143,14 +143,14 @@ impl<T> Drop for StateFile<T> {
     }
 }
 
-fn encode<T: Kept>(state: &T) -> io::Result<Vec<u8>> {
+fn encode<T: Persisted>(state: &T) -> io::Result<Vec<u8>> {
     let body = serde_json::to_vec(state)?;
     let mut bytes = format!("{MAGIC} {VERSION} {:08x}\n", crc32fast::hash(&body)).into_bytes();
     bytes.extend(body);
     Ok(bytes)
 }
 
-fn decode<T: Kept>(bytes: &[u8]) -> Result<T, Unusable> {
+fn decode<T: Persisted>(bytes: &[u8]) -> Result<T, Unusable> {
     let (head, body) = bytes
         .iter()
         .position(|byte| *byte == b'\n')
@@ -181,7 +181,7 @@ mod tests {
         rowid: i64,
     }
 
-    impl Kept for State {
+    impl Persisted for State {
         fn fits(&self) -> bool {
             self.rowid >= 0
         }

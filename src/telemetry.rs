@@ -20,7 +20,7 @@ use crate::catalogue::{CATALOGUE, Metric};
 pub(crate) struct Telemetry {
     registry: Registry,
     /// By the metric's place in the catalogue, each from its first use on.
-    kept: Vec<OnceLock<Kept>>,
+    kept: Vec<OnceLock<SelfMetric>>,
     exemplars: Exemplars,
     /// When all of them were 0.
     began: SystemTime,
@@ -29,7 +29,7 @@ pub(crate) struct Telemetry {
 }
 
 /// A metric in the registry.
-enum Kept {
+enum SelfMetric {
     Counter(IntCounterVec),
     Histogram(HistogramVec),
     /// The library refuses it, for its name or labels: a mistake in the catalogue.
@@ -57,8 +57,8 @@ impl Telemetry {
 
     /// Adds to a counter. Adding 0 makes its series exist, so that a first increase is seen as one.
     pub(crate) fn add<const N: usize>(&self, metric: &'static Metric, labels: [&str; N], n: u64) {
-        let kept = self.kept(metric, |opts| IntCounterVec::new(opts, metric.labels).map(Kept::Counter));
-        if let Kept::Counter(counters) = kept
+        let kept = self.kept(metric, |opts| IntCounterVec::new(opts, metric.labels).map(SelfMetric::Counter));
+        if let SelfMetric::Counter(counters) = kept
             && let Ok(counter) = counters.get_metric_with_label_values(&labels)
         {
             counter.inc_by(n);
@@ -75,9 +75,9 @@ impl Telemetry {
     ) {
         let kept = self.kept(metric, |opts| {
             let opts = HistogramOpts { common_opts: opts, buckets: buckets.to_vec() };
-            HistogramVec::new(opts, metric.labels).map(Kept::Histogram)
+            HistogramVec::new(opts, metric.labels).map(SelfMetric::Histogram)
         });
-        if let Kept::Histogram(histograms) = kept
+        if let SelfMetric::Histogram(histograms) = kept
             && let Ok(histogram) = histograms.get_metric_with_label_values(&labels)
         {
             value.into_iter().for_each(|value| histogram.observe(value));
@@ -87,21 +87,23 @@ impl Telemetry {
     fn kept(
         &self,
         metric: &'static Metric,
-        make: impl FnOnce(Opts) -> Result<Kept, prometheus::Error>,
-    ) -> &Kept {
-        let Some(place) = self.kept.get(metric.index) else { return &Kept::Refused };
+        make: impl FnOnce(Opts) -> Result<SelfMetric, prometheus::Error>,
+    ) -> &SelfMetric {
+        let Some(place) = self.kept.get(metric.index) else { return &SelfMetric::Refused };
         place.get_or_init(|| {
             // The help shown to people is the catalogue's; the crate only demands that there is one.
             let made = make(Opts::new(metric.prometheus_name(), "see the catalogue")).and_then(|kept| {
                 match &kept {
-                    Kept::Counter(counters) => self.registry.register(Box::new(counters.clone()))?,
-                    Kept::Histogram(histograms) => self.registry.register(Box::new(histograms.clone()))?,
-                    Kept::Refused => {}
+                    SelfMetric::Counter(counters) => self.registry.register(Box::new(counters.clone()))?,
+                    SelfMetric::Histogram(histograms) => {
+                        self.registry.register(Box::new(histograms.clone()))?
+                    }
+                    SelfMetric::Refused => {}
                 }
                 Ok(kept)
             });
             debug_assert!(made.is_ok(), "{}: {made:?}", metric.name, made = made.as_ref().err());
-            made.unwrap_or(Kept::Refused)
+            made.unwrap_or(SelfMetric::Refused)
         })
     }
 

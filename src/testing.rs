@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::metrics::{self, Value};
-use crate::observe::{Follower, Health, Poller, PollerSettings, Readers, State, StoreReader, store_view};
+use crate::observe::{
+    CounterState, Follower, Health, Poller, PollerSettings, Readers, StoreReader, store_view,
+};
 use crate::source::{Request, Start};
 use crate::state::StateFile;
 use crate::store::StoreUrl;
-use crate::store::connect::{self, Neighbour};
+use crate::store::connect::{self, Deployment};
 use crate::telemetry::Telemetry;
 use crate::trace_id::TraceIds;
 
@@ -32,7 +34,7 @@ impl Probe {
     /// # Errors
     /// When the URL is not one of a store.
     pub async fn open(url: &str) -> Result<Self, String> {
-        Self::new(url, Neighbour::ThisProcess)
+        Self::new(url, Deployment::Embedded)
     }
 
     /// A probe of the store at `url`, as a process of its own would read it.
@@ -40,7 +42,7 @@ impl Probe {
     /// # Errors
     /// When the URL is not one of a store.
     pub async fn sidecar(url: &str) -> Result<Self, String> {
-        Self::new(url, Neighbour::OtherProcess)
+        Self::new(url, Deployment::Sidecar)
     }
 
     /// A probe that begins with the oldest event, or goes on where one before it in this directory ended.
@@ -49,18 +51,18 @@ impl Probe {
     /// When the URL is not one of a store, or the directory cannot be used.
     pub async fn following(url: &str, state_dir: &Path) -> Result<Self, String> {
         let state = StateFile::open(state_dir, "probe").map_err(|error| error.to_string())?;
-        Self::with(url, Neighbour::ThisProcess, true, Some(state))
+        Self::with(url, Deployment::Embedded, true, Some(state))
     }
 
-    fn new(url: &str, neighbour: Neighbour) -> Result<Self, String> {
-        Self::with(url, neighbour, false, None)
+    fn new(url: &str, deployment: Deployment) -> Result<Self, String> {
+        Self::with(url, deployment, false, None)
     }
 
     fn with(
         url: &str,
-        neighbour: Neighbour,
+        deployment: Deployment,
         backfill: bool,
-        state: Option<StateFile<State>>,
+        state: Option<StateFile<CounterState>>,
     ) -> Result<Self, String> {
         let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
         let telemetry = Arc::new(Telemetry::new(crate::observe::DURATION_MS));
@@ -71,7 +73,7 @@ impl Probe {
             backfill,
             max_label_values: usize::MAX,
         };
-        let source = connect::source(&url, neighbour);
+        let source = connect::source(&url, deployment);
         let poller = Poller::new("probe".into(), source, writer, settings, Arc::clone(&telemetry), state);
         Ok(Self {
             poller,
@@ -149,7 +151,7 @@ impl Backfill {
     /// When the URL is not one of a store, or what a person would read in the log when a step failed.
     pub async fn run(url: &str) -> Result<u64, String> {
         let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
-        let mut source = connect::source(&url, Neighbour::OtherProcess);
+        let mut source = connect::source(&url, Deployment::Sidecar);
         let mut follower = Follower::new("probe", usize::MAX, true, None);
         loop {
             let step = follower.step("probe", &mut *source, Duration::from_secs(30)).await;
@@ -179,7 +181,7 @@ impl Traces {
     /// When the URL is not one of a store, or what a person would read in the log when a read failed.
     pub async fn build(url: &str) -> Result<Self, String> {
         let url = StoreUrl::parse(url).map_err(|error| error.to_string())?;
-        let mut source = connect::source(&url, Neighbour::OtherProcess);
+        let mut source = connect::source(&url, Deployment::Sidecar);
         let ids = TraceIds::new("");
         let (mut traces, mut start) = (Self::default(), Start::Beginning);
         loop {

@@ -8,25 +8,25 @@
 //!
 //! Rooms: `finished` finds the executions that ended, and `past` what they did; `span` makes the spans of one of them
 //! (pure), with `payload` where those are wanted; `sample` says which traces are kept; `batch` makes requests of bounded
-//! size and `made` all of this from pasts; `failures` says what people should be told at once; `lane` reads, sends and moves on. Nothing here counts what the metrics tell of a store.
+//! size and `trace_batch` all of this from pasts; `failures` makes log records of those that failed; `exporter` reads, sends and moves on. Nothing here counts what the metrics tell of a store.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 
 mod batch;
+mod exporter;
 mod failures;
 mod finished;
-mod lane;
-mod made;
 mod past;
 mod payload;
 mod sample;
 mod settings;
 mod span;
+mod trace_batch;
 
-pub(crate) use lane::{Collectors, Lane};
+pub(crate) use exporter::{Collectors, TraceExporter};
 pub(crate) use sample::Sampling;
-pub(crate) use settings::Settings;
+pub(crate) use settings::TraceSettings;
 
 use crate::source::Chunk;
 use crate::trace_id::TraceIds;

@@ -7,15 +7,15 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::completions;
-use super::instances::{self, Asked};
+use super::instances::{self, InstancesArgs};
 use super::output::{NAME, Output, output_arg, read_output};
-use crate::config::{Given, SETTINGS, Setting};
+use crate::config::{RawValues, SETTINGS, Setting};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) command: Command,
-    pub(super) flags: Given,
+    pub(super) flags: RawValues,
 }
 
 /// The commands.
@@ -24,7 +24,7 @@ pub(super) enum Command {
     Serve,
     Check(Output),
     Queues(Output),
-    Instances(Asked),
+    Instances(InstancesArgs),
     /// Needs no store, and so no settings.
     Completions(clap_complete::Shell),
 }
@@ -62,19 +62,19 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Request, clap::Error> {
         "queues" => Command::Queues(read_output(matches)),
         "instances" => {
             let (name, matches) = matches.subcommand().ok_or_else(nobody)?;
-            let asked = Asked::read(name, matches).ok_or_else(nobody)?;
+            let asked = InstancesArgs::read(name, matches).ok_or_else(nobody)?;
             return Ok(Request { command: Command::Instances(asked), flags: flags(matches) });
         }
         "completions" => {
             let shell = matches.get_one("shell").copied().ok_or_else(nobody)?;
-            return Ok(Request { command: Command::Completions(shell), flags: Given::new() });
+            return Ok(Request { command: Command::Completions(shell), flags: RawValues::new() });
         }
         _ => return Err(nobody()),
     };
     Ok(Request { command, flags: flags(matches) })
 }
 
-fn flags(matches: &ArgMatches) -> Given {
+fn flags(matches: &ArgMatches) -> RawValues {
     SETTINGS
         .iter()
         .filter_map(|setting| {
@@ -115,7 +115,7 @@ fn declaration(with: fn(&Setting) -> bool) -> clap::Command {
             clap::Command::new("check")
                 .args(asking().map(hidden_flag))
                 .arg(output_arg())
-                .about("Opens every store once, read-only, and says what it is or what is wrong")
+                .about("PendingWaits every store once, read-only, and says what it is or what is wrong")
                 .after_help(
                     "Takes the flags of serve too, so that check in place of serve judges a whole command line.\n\n\
                      Where metrics are pushed by OTLP, the collector is sent an empty export.\n\n\

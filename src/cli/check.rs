@@ -79,7 +79,7 @@ struct Facts<'a> {
     management: &'a Capabilities,
     /// What this store does not have, in words, with what is absent from the metrics because of it.
     missing: Vec<&'static str>,
-    /// What people should know of how it is read, in words.
+    /// Remarks on how it is read.
     notes: &'a [String],
     /// What will not move by itself, in words.
     warnings: Vec<String>,

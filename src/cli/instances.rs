@@ -1,7 +1,7 @@
 //! `instances`: looking into the instances of a store, through any `ManagementAPI`.
 //!
 //! `args` declares the commands; one file a command; `paged` writes lists as they are read; `event` tells an event
-//! in a line; `session` is whom to ask and where the answer goes; `problem` says what an error means. Payloads are
+//! in a line; `session` holds the store, the output format and the terminal; `problem` says what an error means. Payloads are
 //! hidden by `management`, before anything here sees them.
 
 use super::output::NAME;
@@ -9,7 +9,7 @@ use super::text::Paint;
 use super::{Error, Exit, print};
 use crate::config::Config;
 use crate::store::StoreSpec;
-use crate::store::connect::{self, Neighbour};
+use crate::store::connect::{self, Deployment};
 
 mod args;
 mod chart;
@@ -33,17 +33,21 @@ mod timeline;
 mod tree;
 mod waits;
 
-use args::Question;
-pub(super) use args::{Asked, command};
-use session::{Failure, Session};
+use args::InstancesCommand;
+pub(super) use args::{InstancesArgs, command};
+use session::{CommandError, Session};
 pub(super) use session::{Store, Terminal};
 
 /// Asks the store that is meant.
-pub(super) fn instances(asked: &Asked, config: Config, mut terminal: Terminal<'_>) -> Result<Exit, Error> {
+pub(super) fn instances(
+    asked: &InstancesArgs,
+    config: Config,
+    mut terminal: Terminal<'_>,
+) -> Result<Exit, Error> {
     let limit = config.settings.poll_timeout;
     match choose(config.stores, asked.from.as_deref()) {
         Ok(spec) => {
-            let management = connect::management(&spec.url, Neighbour::OtherProcess, limit);
+            let management = connect::management(&spec.url, Deployment::Sidecar, limit);
             answer(asked, &Store { name: spec.name.as_ref().to_owned(), management, limit }, terminal)
         }
         Err(problem) => usage(asked, &mut terminal, &problem),
@@ -67,7 +71,7 @@ fn choose(stores: Vec<StoreSpec>, from: Option<&str>) -> Result<StoreSpec, Strin
 }
 
 /// Puts the question and writes the answer.
-pub(super) fn answer(asked: &Asked, store: &Store, terminal: Terminal<'_>) -> Result<Exit, Error> {
+pub(super) fn answer(asked: &InstancesArgs, store: &Store, terminal: Terminal<'_>) -> Result<Exit, Error> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::System)?;
     let mut session = Session { store, output: asked.output, terminal };
@@ -76,33 +80,35 @@ pub(super) fn answer(asked: &Asked, store: &Store, terminal: Terminal<'_>) -> Re
     runtime.shutdown_background();
     match outcome {
         Ok(exit) => Ok(exit),
-        Err(Failure::Run(error)) => Err(error),
-        Err(Failure::Store(error)) => problem::print(store, &mut session.terminal, &error),
-        Err(Failure::Usage(problem)) => usage(asked, &mut session.terminal, &problem),
+        Err(CommandError::Run(error)) => Err(error),
+        Err(CommandError::Store(error)) => problem::print(store, &mut session.terminal, &error),
+        Err(CommandError::Usage(problem)) => usage(asked, &mut session.terminal, &problem),
     }
 }
 
-async fn put(question: Question, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+async fn put(question: InstancesCommand, session: &mut Session<'_, '_>) -> Result<Exit, CommandError> {
     let now = session.terminal.now;
     match question {
-        Question::List { filter, paging } => {
-            list::list(session, filter.at(now).map_err(Failure::Usage)?, &paging).await
+        InstancesCommand::List { filter, paging } => {
+            list::list(session, filter.at(now).map_err(CommandError::Usage)?, &paging).await
         }
-        Question::Show { id, paging, payloads } => show::show(session, &id, &paging, payloads).await,
-        Question::History { id, execution, paging, payloads } => {
+        InstancesCommand::Show { id, paging, payloads } => show::show(session, &id, &paging, payloads).await,
+        InstancesCommand::History { id, execution, paging, payloads } => {
             history::history(session, &id, execution, &paging, payloads).await
         }
-        Question::Timeline { id, execution } => timeline::timeline(session, &id, execution).await,
-        Question::Tree { id } => tree::tree(session, &id).await,
-        Question::Search { text, paging, payloads } => {
+        InstancesCommand::Timeline { id, execution } => timeline::timeline(session, &id, execution).await,
+        InstancesCommand::Tree { id } => tree::tree(session, &id).await,
+        InstancesCommand::Search { text, paging, payloads } => {
             search::search(session, &text, &paging, payloads).await
         }
-        Question::Export { id, payloads } => export::export(session, &id, payloads).await,
-        Question::Count { filter } => count::count(session, filter.at(now).map_err(Failure::Usage)?).await,
+        InstancesCommand::Export { id, payloads } => export::export(session, &id, payloads).await,
+        InstancesCommand::Count { filter } => {
+            count::count(session, filter.at(now).map_err(CommandError::Usage)?).await
+        }
     }
 }
 
-fn usage(asked: &Asked, terminal: &mut Terminal<'_>, problem: &str) -> Result<Exit, Error> {
+fn usage(asked: &InstancesArgs, terminal: &mut Terminal<'_>, problem: &str) -> Result<Exit, Error> {
     let title = terminal.err_style.paint("error:", Some(Paint::Red));
     let text = format!("{title} {problem}\n\nFor more information, try '{NAME} {} --help'.\n", asked.name());
     print(terminal.err, &text).map(|()| Exit::Usage)

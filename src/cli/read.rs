@@ -12,7 +12,7 @@ use crate::management::Capabilities;
 use crate::otlp::{Client, SendError};
 use crate::source::{self, Census, Request, SourceError};
 use crate::store::StoreSpec;
-use crate::store::connect::{self, Neighbour};
+use crate::store::connect::{self, Deployment};
 
 /// What one store answered.
 pub(super) struct Reading {
@@ -54,7 +54,7 @@ pub(super) fn all(config: Config) -> Result<Vec<Reading>, Error> {
             let outcome = read
                 .await
                 .unwrap_or_else(|error| Err(SourceError::new(FailureReason::Other, error.to_string())));
-            let management = connect::management(&store.url, Neighbour::OtherProcess, limit);
+            let management = connect::management(&store.url, Deployment::Sidecar, limit);
             readings.push(Reading { store, outcome, capabilities: management.capabilities() });
         }
         readings
@@ -92,7 +92,7 @@ fn probe(signal: Signal, otlp: &Otlp, endpoint: &Endpoint) -> Result<Pushing, Er
 }
 
 async fn read(store: StoreSpec, limit: Duration) -> Result<Census, SourceError> {
-    let mut source = connect::source(&store.url, Neighbour::OtherProcess);
+    let mut source = connect::source(&store.url, Deployment::Sidecar);
     let reading = source::within(limit, source.read(Request::MOMENT, limit)).await?;
     reading.census.ok_or_else(|| SourceError::new(FailureReason::Other, "the store took no census"))
 }

@@ -1,4 +1,4 @@
-//! How results look to people: columns, ages, sizes. Names from a store are untrusted and are made harmless here.
+//! Formatting for terminals: columns, ages, sizes. Names from a store are untrusted and are made harmless here.
 
 use std::ffi::OsString;
 use std::time::Duration;

@@ -5,13 +5,13 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::layers::{Given, unknown};
-use super::mistake::{Mistake, Origin};
+use super::layers::{RawValues, unknown};
+use super::mistake::{ConfigError, Origin};
 use super::suggest;
 use super::table::{self, SETTINGS, Setting};
 
 /// Texts the file gives. `None`: the file is not TOML, and anything else said about it would be guessed.
-pub(super) fn read(file: &str, text: &str, mistakes: &mut Vec<Mistake>) -> Option<Given> {
+pub(super) fn read(file: &str, text: &str, mistakes: &mut Vec<ConfigError>) -> Option<RawValues> {
     // Some editors put it there; it is no mistake of the user's.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (table, mut errors) = DeTable::parse_recoverable(text);
@@ -22,11 +22,11 @@ pub(super) fn read(file: &str, text: &str, mistakes: &mut Vec<Mistake>) -> Optio
                 Some(span) => at(file, text, span.start),
                 None => Origin::WholeFile(file.to_owned()),
             };
-            mistakes.push(Mistake::new(origin, format!("not TOML: {}", error.message())));
+            mistakes.push(ConfigError::new(origin, format!("not TOML: {}", error.message())));
         }
         return None;
     }
-    let mut reader = Reader { file, text, given: Given::new(), mistakes };
+    let mut reader = Reader { file, text, given: RawValues::new(), mistakes };
     reader.table("", table.get_ref());
     Some(reader.given)
 }
@@ -40,8 +40,8 @@ fn at(file: &str, text: &str, byte: usize) -> Origin {
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
-    given: Given,
-    mistakes: &'a mut Vec<Mistake>,
+    given: RawValues,
+    mistakes: &'a mut Vec<ConfigError>,
 }
 
 impl Reader<'_> {
@@ -85,7 +85,7 @@ impl Reader<'_> {
                 } else {
                     "text in quotes"
                 };
-                let mut mistake = Mistake::new(
+                let mut mistake = ConfigError::new(
                     self.origin(setting.key),
                     format!("must be {expected}, not {}", kind(value)),
                 );
@@ -101,7 +101,7 @@ impl Reader<'_> {
 
     fn mistake(&mut self, key: &str, problem: String) {
         let origin = self.origin(key);
-        self.mistakes.push(Mistake::new(origin, problem));
+        self.mistakes.push(ConfigError::new(origin, problem));
     }
 }
 

@@ -1,23 +1,23 @@
-//! Which texts were given for which setting, by flags and by the environment; names nobody knows.
+//! Raw values of settings from flags and the environment, and unknown names.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::mistake::{Mistake, Origin};
+use super::mistake::{ConfigError, Origin};
 use super::suggest;
 use super::table::{self, SETTINGS, Setting};
 
 /// Texts by key. One layer: flags, environment or file.
-pub(crate) type Given = BTreeMap<&'static str, Vec<String>>;
+pub(crate) type RawValues = BTreeMap<&'static str, Vec<String>>;
 
 /// The environment, names as text.
 pub(crate) type Environment = BTreeMap<String, OsString>;
 
 /// Texts the environment gives. An empty variable is one that is not set: compose files and charts write
 /// `NAME: ""` for "the default".
-pub(super) fn environment(environment: &Environment, mistakes: &mut Vec<Mistake>) -> Given {
-    let mut given = Given::new();
+pub(super) fn environment(environment: &Environment, mistakes: &mut Vec<ConfigError>) -> RawValues {
+    let mut given = RawValues::new();
     let variables: Vec<(String, &Setting)> =
         SETTINGS.iter().map(|setting| (setting.variable(), setting)).collect();
     for (variable, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
@@ -33,7 +33,7 @@ pub(super) fn environment(environment: &Environment, mistakes: &mut Vec<Mistake>
             continue;
         };
         let Some(text) = value.to_str() else {
-            mistakes.push(Mistake::new(origin(), "is not valid UTF-8"));
+            mistakes.push(ConfigError::new(origin(), "is not valid UTF-8"));
             continue;
         };
         let texts: Vec<String> = if setting.repeatable {
@@ -48,14 +48,14 @@ pub(super) fn environment(environment: &Environment, mistakes: &mut Vec<Mistake>
     given
 }
 
-/// A name nobody knows.
-pub(super) fn unknown(origin: Origin, what: &str, similar: Option<&str>) -> Mistake {
+/// An unknown name.
+pub(super) fn unknown(origin: Origin, what: &str, similar: Option<&str>) -> ConfigError {
     let hint = similar.map(|similar| format!("; did you mean {similar}?")).unwrap_or_default();
-    Mistake::new(origin, format!("unknown {what}{hint}"))
+    ConfigError::new(origin, format!("unknown {what}{hint}"))
 }
 
 /// The configuration file to read, and who named it.
-pub(crate) fn file_path(flags: &Given, environment: &Environment) -> Option<(Origin, PathBuf)> {
+pub(crate) fn file_path(flags: &RawValues, environment: &Environment) -> Option<(Origin, PathBuf)> {
     let setting = table::by_key("config.file")?;
     if let Some(path) = flags.get(setting.key).and_then(|texts| texts.last()) {
         return Some((Origin::Flag(setting.key.to_owned()), path.into()));

@@ -2,16 +2,16 @@
 
 use std::io;
 
-use super::layers::{self, Environment, Given};
+use super::layers::{self, Environment, RawValues};
 use super::listen::Resolver;
-use super::mistake::{Mistake, Origin};
-use super::otel::{self, Of};
+use super::mistake::{ConfigError, Origin};
+use super::otel::{self, OtelSignal};
 use super::parse::Config;
 use super::{SettingsError, file, table};
 
-/// What was given, by whom. Nothing else is looked at: no process environment, no files.
+/// All inputs. Nothing else is looked at: no process environment, no files.
 pub(crate) struct Inputs<'a> {
-    pub(crate) flags: &'a Given,
+    pub(crate) flags: &'a RawValues,
     pub(crate) environment: &'a Environment,
     pub(crate) file: Option<FileInput>,
     pub(crate) resolve: &'a Resolver,
@@ -29,7 +29,7 @@ pub(crate) struct FileInput {
 ///
 /// # Errors
 /// Every mistake, also in values that a higher layer overrides: they would surprise on the day it goes away.
-pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
+pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<ConfigError>> {
     let Inputs { flags, environment, file, resolve } = inputs;
     let mut mistakes = Vec::new();
     // Strongest first.
@@ -57,22 +57,23 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
             Ok(None) => file_is_known = false,
             Err(error) => {
                 file_is_known = false;
-                mistakes.push(Mistake::new(named_by, format!("cannot be read: {error}")));
+                mistakes.push(ConfigError::new(named_by, format!("cannot be read: {error}")));
             }
         }
     }
 
     // Checked whole, used as far as nobody stronger says where to push.
-    let [mut standard, of_traces, of_logs] = [Of::Metrics, Of::Traces, Of::Logs].map(|of| {
-        let mut found = Vec::new();
-        let mut standard = otel::read(environment, of, &mut found);
-        check(&standard.given, |key| standard.origin(key), resolve, &mut found);
-        // What is wrong for all signals is told once.
-        found.retain(|mistake| !mistakes.contains(mistake));
-        mistakes.extend(found);
-        standard.yield_to(&layers);
-        standard
-    });
+    let [mut standard, of_traces, of_logs] =
+        [OtelSignal::Metrics, OtelSignal::Traces, OtelSignal::Logs].map(|of| {
+            let mut found = Vec::new();
+            let mut standard = otel::read(environment, of, &mut found);
+            check(&standard.given, |key| standard.origin(key), resolve, &mut found);
+            // What is wrong for all signals is told once.
+            found.retain(|mistake| !mistakes.contains(mistake));
+            mistakes.extend(found);
+            standard.yield_to(&layers);
+            standard
+        });
     for (of, keys) in [
         (&of_traces, ["otlp.traces.enabled", "otlp.traces.endpoint"]),
         (&of_logs, ["otlp.logs.enabled", "otlp.logs.endpoint"]),
@@ -88,11 +89,11 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
     layers.push(standard.given);
 
     // An empty list is no list, so that it cannot silently hide one of a lower layer.
-    layers.iter_mut().for_each(|given: &mut Given| given.retain(|_, texts| !texts.is_empty()));
+    layers.iter_mut().for_each(|given: &mut RawValues| given.retain(|_, texts| !texts.is_empty()));
     // A file that could not be read may well name one.
     if file_is_known && !layers.iter().any(|given| given.contains_key("store")) {
         let mut missing =
-            Mistake::new(Origin::Flag("store".to_owned()), "missing: name at least one store to watch");
+            ConfigError::new(Origin::Flag("store".to_owned()), "missing: name at least one store to watch");
         missing.example = table::by_key("store").map(|setting| setting.example);
         mistakes.push(missing);
     }
@@ -103,7 +104,7 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
     for (key, texts) in layers.iter().rev().flatten() {
         config.set(key, texts, resolve);
     }
-    let of_signal = |layers: &[Given]| {
+    let of_signal = |layers: &[RawValues]| {
         let mut of_signal = Config::default();
         for (key, texts) in layers.iter().rev().flatten().filter(|(_, texts)| !texts.is_empty()) {
             of_signal.set(key, texts, resolve);
@@ -115,19 +116,24 @@ pub(crate) fn load(inputs: Inputs<'_>) -> Result<Config, Vec<Mistake>> {
     config.settings.logs.otlp = logs;
     match config.settings.check_together() {
         Some(SettingsError { key, problem }) => {
-            Err(vec![Mistake::new(Origin::Flag(key.to_owned()), problem)])
+            Err(vec![ConfigError::new(Origin::Flag(key.to_owned()), problem)])
         }
         None => Ok(config),
     }
 }
 
 /// Reports what is wrong with the values of one layer.
-fn check(given: &Given, origin: impl Fn(&str) -> Origin, resolve: &Resolver, mistakes: &mut Vec<Mistake>) {
+fn check(
+    given: &RawValues,
+    origin: impl Fn(&str) -> Origin,
+    resolve: &Resolver,
+    mistakes: &mut Vec<ConfigError>,
+) {
     // On top of the defaults, so that a value is judged even where another layer overrides it.
     let mut config = Config::default();
     let mut report = |key: &str, problem: String| {
         let example = table::by_key(key).map(|setting| setting.example);
-        mistakes.push(Mistake { origin: origin(key), problem, example });
+        mistakes.push(ConfigError { origin: origin(key), problem, example });
     };
     for (key, texts) in given {
         // A URL with a space in it has become two.
@@ -154,14 +160,14 @@ mod tests {
     use super::*;
 
     struct Case {
-        flags: Given,
+        flags: RawValues,
         environment: Environment,
         file: Option<String>,
     }
 
     impl Case {
         fn new(flags: &[(&'static str, &str)], environment: &[(&str, &str)], file: &str) -> Self {
-            let mut given = Given::new();
+            let mut given = RawValues::new();
             for (key, text) in flags {
                 given.entry(key).or_default().push((*text).to_owned());
             }
@@ -300,7 +306,7 @@ mod tests {
         let file =
             FileInput { named_by, path: "/nowhere".to_owned(), text: Err(io::ErrorKind::NotFound.into()) };
         let mistakes = load(Inputs {
-            flags: &Given::new(),
+            flags: &RawValues::new(),
             environment: &Environment::new(),
             file: Some(file),
             resolve: &|_| Ok(Vec::new()),

@@ -28,20 +28,20 @@ impl fmt::Display for Origin {
 
 /// One thing that is wrong. Never repeats the value of a store: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub(crate) struct ConfigError {
     pub(crate) origin: Origin,
     pub(crate) problem: String,
     /// A value that would be right.
     pub(crate) example: Option<&'static str>,
 }
 
-impl Mistake {
+impl ConfigError {
     pub(super) fn new(origin: Origin, problem: impl Into<String>) -> Self {
         Self { origin, problem: problem.into(), example: None }
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.origin, self.problem)?;
         match self.example {

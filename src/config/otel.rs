@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::layers::{Environment, Given};
-use super::mistake::{Mistake, Origin};
+use super::layers::{Environment, RawValues};
+use super::mistake::{ConfigError, Origin};
 
 /// The layer, and which variable gave the text for a key.
 #[derive(Debug, Default)]
 pub(super) struct Otel {
-    pub(super) given: Given,
+    pub(super) given: RawValues,
     variables: BTreeMap<&'static str, String>,
 }
 
@@ -43,13 +43,13 @@ const DEFAULT_ENDPOINT_GRPC: &str = "http://localhost:4317";
 
 /// Of what the variables are asked: those for one signal win over those for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Of {
+pub(super) enum OtelSignal {
     Metrics,
     Traces,
     Logs,
 }
 
-impl Of {
+impl OtelSignal {
     fn word(self) -> &'static str {
         match self {
             Self::Metrics => "METRICS",
@@ -69,7 +69,7 @@ impl Of {
 }
 
 /// What the variables say. Empty ones count as not set.
-pub(super) fn read(environment: &Environment, of: Of, mistakes: &mut Vec<Mistake>) -> Otel {
+pub(super) fn read(environment: &Environment, of: OtelSignal, mistakes: &mut Vec<ConfigError>) -> Otel {
     let mut reader = Reader { environment, mistakes, otel: Otel::default() };
     if reader.text(DISABLED).is_some_and(|(_, text)| text.eq_ignore_ascii_case("true")) {
         return Otel::default();
@@ -83,7 +83,7 @@ pub(super) fn read(environment: &Environment, of: Of, mistakes: &mut Vec<Mistake
             reader.give(key, found);
         }
     }
-    if of == Of::Metrics {
+    if of == OtelSignal::Metrics {
         let interval = reader.text(INTERVAL);
         reader.milliseconds("otlp.metrics.interval", interval);
     }
@@ -104,7 +104,7 @@ impl Otel {
     }
 
     /// An address that this exporter was told by name holds for metrics, too.
-    pub(super) fn yield_to(&mut self, stronger: &[Given]) {
+    pub(super) fn yield_to(&mut self, stronger: &[RawValues]) {
         let keys = ["otlp.endpoint", "otlp.metrics.endpoint", "otlp.traces.endpoint", "otlp.logs.endpoint"];
         if stronger.iter().any(|given| keys.iter().any(|key| given.contains_key(key))) {
             self.given.retain(|key, _| !keys.contains(key));
@@ -114,7 +114,7 @@ impl Otel {
 
 struct Reader<'a> {
     environment: &'a Environment,
-    mistakes: &'a mut Vec<Mistake>,
+    mistakes: &'a mut Vec<ConfigError>,
     otel: Otel,
 }
 
@@ -151,18 +151,18 @@ impl Reader<'_> {
     }
 
     /// An address switches pushing on; so does asking for the exporter, which has a default.
-    fn endpoints(&mut self, of: Of) {
+    fn endpoints(&mut self, of: OtelSignal) {
         let (exporter, own, key) = match of {
-            Of::Metrics => (EXPORTER, METRICS_ENDPOINT, "otlp.metrics.endpoint"),
-            Of::Traces => (TRACES_EXPORTER, TRACES_ENDPOINT, "otlp.traces.endpoint"),
-            Of::Logs => (LOGS_EXPORTER, LOGS_ENDPOINT, "otlp.logs.endpoint"),
+            OtelSignal::Metrics => (EXPORTER, METRICS_ENDPOINT, "otlp.metrics.endpoint"),
+            OtelSignal::Traces => (TRACES_EXPORTER, TRACES_ENDPOINT, "otlp.traces.endpoint"),
+            OtelSignal::Logs => (LOGS_EXPORTER, LOGS_ENDPOINT, "otlp.logs.endpoint"),
         };
         let exporters = self.text(exporter);
         let named: Vec<&str> =
             exporters.iter().flat_map(|(_, text)| text.split(',')).map(str::trim).collect();
         // Other signals are off unless they are asked for: whatever else is named there is for others.
         let known = |name: &&str| ["otlp", "none", "prometheus", "console", "logging"].contains(name);
-        if of == Of::Metrics && !named.iter().all(known) {
+        if of == OtelSignal::Metrics && !named.iter().all(known) {
             self.mistake(exporter, "knows otlp and none; prometheus, console and logging mean nothing here");
         }
         let wanted = named.contains(&"otlp");
@@ -188,7 +188,7 @@ impl Reader<'_> {
     }
 
     fn mistake(&mut self, variable: &str, problem: &str) {
-        self.mistakes.push(Mistake::new(Origin::Environment(variable.to_owned()), problem));
+        self.mistakes.push(ConfigError::new(Origin::Environment(variable.to_owned()), problem));
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
     fn given(variables: &[(&str, &str)]) -> (BTreeMap<&'static str, String>, Vec<String>) {
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         let mut mistakes = Vec::new();
-        let otel = read(&environment, Of::Metrics, &mut mistakes);
+        let otel = read(&environment, OtelSignal::Metrics, &mut mistakes);
         let given = otel.given.into_iter().map(|(key, texts)| (key, texts.concat())).collect();
         (given, mistakes.iter().map(ToString::to_string).collect())
     }
@@ -276,8 +276,8 @@ mod tests {
         let environment =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
         let given = |of| read(&environment, of, &mut Vec::new()).given.into_keys().collect::<Vec<_>>();
-        assert_eq!(given(Of::Logs), ["otlp.endpoint", "otlp.headers", "otlp.logs.enabled"]);
-        assert!(given(Of::Traces).is_empty() && given(Of::Metrics).is_empty());
+        assert_eq!(given(OtelSignal::Logs), ["otlp.endpoint", "otlp.headers", "otlp.logs.enabled"]);
+        assert!(given(OtelSignal::Traces).is_empty() && given(OtelSignal::Metrics).is_empty());
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
             let environment =
                 variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
             let mut mistakes = Vec::new();
-            let given = read(&environment, Of::Traces, &mut mistakes).given;
+            let given = read(&environment, OtelSignal::Traces, &mut mistakes).given;
             assert!(mistakes.is_empty(), "{mistakes:?}");
             given.into_iter().map(|(key, texts)| format!("{key}={}", texts.concat())).collect::<Vec<_>>()
         };

@@ -10,7 +10,7 @@ use super::listen::Resolver;
 use super::{Settings, duration, listen, otlp, traces};
 use crate::store::StoreSpec;
 
-/// Everything the command line was told, valid.
+/// The validated configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
     /// At least one.

@@ -7,7 +7,7 @@ use std::io;
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
 
-use super::{Config, FileInput, Inputs, Mistake, SETTINGS, load};
+use super::{Config, ConfigError, FileInput, Inputs, SETTINGS, load};
 use crate::config::mistake::Origin;
 
 /// Letters that no message has next to each other.
@@ -84,7 +84,7 @@ fn told(flags: &[(&'static str, &str)], environment: &[(String, &str)], file: &s
     });
     match loaded {
         Ok(Config { stores, .. }) => stores.iter().map(|spec| format!("{spec:?} {}\n", spec.url)).collect(),
-        Err(mistakes) => mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n"),
+        Err(mistakes) => mistakes.iter().map(ConfigError::to_string).collect::<Vec<_>>().join("\n"),
     }
 }
 

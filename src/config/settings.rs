@@ -88,7 +88,7 @@ impl Settings {
         endpoint.filter(|_| *enabled).map(|endpoint| (otlp, endpoint))
     }
 
-    /// What cannot work because of two settings.
+    /// Cross-field validation.
     pub(crate) fn check_together(&self) -> Option<SettingsError> {
         let of = |enabled: bool, collector: bool, key, own| {
             (enabled && !collector).then(|| SettingsError {

@@ -4,12 +4,12 @@
 //! history. The timeline, which is made of a whole history, follows finer rules for arrivals that race with dropped
 //! waits; see `management/timeline/waits.rs`.
 
-use super::{Brief, SYSCALL};
+use super::{EventRef, SYSCALL};
 use crate::labels::{Channel, EventType, Outcome};
 
 /// Something an execution began and that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Open<N> {
+pub(crate) struct PendingWait<N> {
     /// The event that began it.
     pub(crate) event_id: u64,
     pub(crate) since_ms: u64,
@@ -33,18 +33,18 @@ pub(crate) enum Wait<N> {
 
 /// What an event did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Effect<N> {
+pub(crate) enum WaitChange<N> {
     /// Nothing that is open has changed.
     None,
     /// Something began.
     Began(Wait<N>),
     /// Something ended.
-    Ended(Open<N>, Outcome),
+    Ended(PendingWait<N>, Outcome),
 }
 
 /// Everything that is open in one execution.
 #[derive(Debug, Clone)]
-pub(crate) struct Opens<N> {
+pub(crate) struct PendingWaits<N> {
     /// By event id, which only grows.
     open: Vec<Slot<N>>,
     closed: usize,
@@ -54,32 +54,32 @@ pub(crate) struct Opens<N> {
 
 #[derive(Debug, Clone)]
 struct Slot<N> {
-    what: Open<N>,
+    what: PendingWait<N>,
     state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Open,
+    PendingWait,
     /// An arrival ended it, which a drop in the same turn may take back.
     Answered,
     Closed,
 }
 
-impl<N> Default for Opens<N> {
+impl<N> Default for PendingWaits<N> {
     fn default() -> Self {
         Self { open: Vec::new(), closed: 0, unread: Vec::new() }
     }
 }
 
-impl<N: Clone> Opens<N> {
+impl<N: Clone> PendingWaits<N> {
     /// Takes the next event of the execution. `name` makes the name that is counted under.
-    pub(crate) fn take(&mut self, event: &Brief<'_>, name: impl FnOnce(&str) -> N) -> Effect<N> {
+    pub(crate) fn take(&mut self, event: &EventRef<'_>, name: impl FnOnce(&str) -> N) -> WaitChange<N> {
         match event.event_type {
             EventType::ActivityScheduled => {
                 let activity = event.name();
                 if activity.starts_with(SYSCALL) {
-                    return Effect::None;
+                    return WaitChange::None;
                 }
                 self.begin(event, Wait::Activity(name(&activity)))
             }
@@ -106,64 +106,64 @@ impl<N: Clone> Opens<N> {
             EventType::ExternalSubscribedCancelled | EventType::ExternalSubscribedPersistentCancelled => {
                 self.unsubscribe(event)
             }
-            _ => Effect::None,
+            _ => WaitChange::None,
         }
     }
 
     /// What is open, in the order in which it began.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Open<N>> {
-        self.open.iter().filter(|slot| slot.state == State::Open).map(|slot| &slot.what)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &PendingWait<N>> {
+        self.open.iter().filter(|slot| slot.state == State::PendingWait).map(|slot| &slot.what)
     }
 
-    fn begin(&mut self, event: &Brief<'_>, wait: Wait<N>) -> Effect<N> {
-        let what = Open { event_id: event.event_id, since_ms: event.timestamp_ms, wait: wait.clone() };
-        self.open.push(Slot { what, state: State::Open });
+    fn begin(&mut self, event: &EventRef<'_>, wait: Wait<N>) -> WaitChange<N> {
+        let what = PendingWait { event_id: event.event_id, since_ms: event.timestamp_ms, wait: wait.clone() };
+        self.open.push(Slot { what, state: State::PendingWait });
         // A history as it should be is sorted; one that is not must not hide what it began.
         let sorted =
             self.open.iter().rev().take(2).map(|slot| slot.what.event_id).is_sorted_by(|a, b| a >= b);
         if !sorted {
             self.open.sort_by_key(|slot| slot.what.event_id);
         }
-        Effect::Began(wait)
+        WaitChange::Began(wait)
     }
 
-    fn subscribe(&mut self, event: &Brief<'_>, channel: Channel) -> Effect<N> {
+    fn subscribe(&mut self, event: &EventRef<'_>, channel: Channel) -> WaitChange<N> {
         let name = event.name();
         let unread =
             (channel == Channel::Queue).then(|| self.unread.iter().position(|unread| **unread == *name));
         if let Some(position) = unread.flatten() {
             self.unread.remove(position);
-            return Effect::None;
+            return WaitChange::None;
         }
         self.begin(event, Wait::Event(channel, name.into()))
     }
 
-    fn end(&mut self, event: &Brief<'_>, outcome: Outcome) -> Effect<N> {
-        let Some(source) = event.source_event_id else { return Effect::None };
-        let Some(index) = self.find(source) else { return Effect::None };
+    fn end(&mut self, event: &EventRef<'_>, outcome: Outcome) -> WaitChange<N> {
+        let Some(source) = event.source_event_id else { return WaitChange::None };
+        let Some(index) = self.find(source) else { return WaitChange::None };
         self.close(index, outcome, State::Closed)
     }
 
-    fn arrive(&mut self, channel: Channel, name: &str) -> Effect<N> {
+    fn arrive(&mut self, channel: Channel, name: &str) -> WaitChange<N> {
         match self.oldest_wait(channel, name) {
             Some(index) => self.close(index, Outcome::Completed, State::Answered),
             None => {
                 if channel == Channel::Queue {
                     self.unread.push(name.into());
                 }
-                Effect::None
+                WaitChange::None
             }
         }
     }
 
     /// A subscription was dropped. What it had taken from a queue goes to the next of its name.
-    fn unsubscribe(&mut self, event: &Brief<'_>) -> Effect<N> {
+    fn unsubscribe(&mut self, event: &EventRef<'_>) -> WaitChange<N> {
         let Some(index) = event.source_event_id.and_then(|source| self.find(source)) else {
-            return Effect::None;
+            return WaitChange::None;
         };
-        let Some(slot) = self.open.get_mut(index) else { return Effect::None };
+        let Some(slot) = self.open.get_mut(index) else { return WaitChange::None };
         match (slot.state, slot.what.wait.clone()) {
-            (State::Open, Wait::Event(..)) => self.close(index, Outcome::Cancelled, State::Closed),
+            (State::PendingWait, Wait::Event(..)) => self.close(index, Outcome::Cancelled, State::Closed),
             // When the execution ends, the framework marks the waits it believes unanswered.
             (State::Answered, Wait::Event(channel @ Channel::Queue, name))
                 if event.reason() == "dropped_future" =>
@@ -172,13 +172,13 @@ impl<N: Clone> Opens<N> {
                 self.closed += 1;
                 self.arrive(channel, &name)
             }
-            _ => Effect::None,
+            _ => WaitChange::None,
         }
     }
 
     fn oldest_wait(&self, channel: Channel, name: &str) -> Option<usize> {
         self.open.iter().position(|slot| {
-            slot.state == State::Open
+            slot.state == State::PendingWait
                 && matches!(&slot.what.wait, Wait::Event(of, waits_for) if *of == channel && **waits_for == *name)
         })
     }
@@ -188,22 +188,22 @@ impl<N: Clone> Opens<N> {
         self.open.get(index).filter(|slot| slot.state != State::Closed).map(|_| index)
     }
 
-    fn close(&mut self, index: usize, outcome: Outcome, state: State) -> Effect<N> {
-        let Some(slot) = self.open.get_mut(index).filter(|slot| slot.state == State::Open) else {
-            return Effect::None;
+    fn close(&mut self, index: usize, outcome: Outcome, state: State) -> WaitChange<N> {
+        let Some(slot) = self.open.get_mut(index).filter(|slot| slot.state == State::PendingWait) else {
+            return WaitChange::None;
         };
         slot.state = state;
         let ended = slot.what.clone();
         self.closed += 1;
         // Amortised: what has ended is thrown away when it is most of what is kept.
         if self.closed > 16 && self.closed * 2 > self.open.len() {
-            self.open.retain(|slot| slot.state == State::Open);
+            self.open.retain(|slot| slot.state == State::PendingWait);
             self.closed = 0;
         } else if self.closed == self.open.len() && state == State::Closed {
             self.open.clear();
             self.closed = 0;
         }
-        Effect::Ended(ended, outcome)
+        WaitChange::Ended(ended, outcome)
     }
 }
 
@@ -219,14 +219,14 @@ mod tests {
 
     /// Takes events, each an id, its source, its type and its fields; answers the ids of what is open.
     fn open_after(events: &[(u64, Option<u64>, &str, serde_json::Value)]) -> Vec<u64> {
-        let mut opens = Opens::<String>::default();
+        let mut opens = PendingWaits::<String>::default();
         for (id, source, kind, fields) in events {
             let mut event = json!({
                 "event_id": id, "source_event_id": source, "instance_id": "i", "execution_id": 1, "timestamp_ms": 1,
                 "type": kind,
             });
             event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-            opens.take(&Brief::of(row(*id, &event.to_string())).unwrap(), str::to_owned);
+            opens.take(&EventRef::of(row(*id, &event.to_string())).unwrap(), str::to_owned);
         }
         opens.iter().map(|open| open.event_id).collect()
     }
@@ -297,10 +297,10 @@ mod tests {
 
     #[test]
     fn a_fan_out_keeps_what_is_open_alone() {
-        let mut opens = Opens::<()>::default();
+        let mut opens = PendingWaits::<()>::default();
         let mut take = |json: serde_json::Value| {
             let id = json["event_id"].as_u64().unwrap();
-            opens.take(&Brief::of(row(id, &json.to_string())).unwrap(), |_| ());
+            opens.take(&EventRef::of(row(id, &json.to_string())).unwrap(), |_| ());
             (opens.iter().count(), opens.open.len())
         };
         let event = |id: u64, source: Option<u64>, kind: &str| {

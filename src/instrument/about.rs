@@ -5,7 +5,7 @@ use duroxide::providers::{OrchestrationItem, WorkItem};
 
 /// What is known of a call; what is not is left out of its span.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct About<'a> {
+pub(super) struct CallInfo<'a> {
     pub(super) instance: Option<&'a str>,
     pub(super) execution: Option<u64>,
     pub(super) orchestration: Option<&'a str>,
@@ -28,7 +28,7 @@ pub(super) struct About<'a> {
 #[cfg(feature = "otel")]
 pub(super) type Target = ([u8; 16], [u8; 8]);
 
-impl<'a> About<'a> {
+impl<'a> CallInfo<'a> {
     pub(super) const NOTHING: Self = Self {
         instance: None,
         execution: None,

@@ -7,10 +7,10 @@ use std::time::Instant;
 use duroxide::providers::ProviderError;
 use tracing::Span;
 
-use super::about::About;
+use super::about::CallInfo;
 use super::decorator::Instrumented;
 use super::method::Method;
-use super::spans::Maker;
+use super::spans::SpanFactory;
 
 /// What a method of the trait gives: a call that nobody has begun yet.
 pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProviderError>> + Send + 'a>>;
@@ -33,8 +33,8 @@ impl<'a> Call<'a> {
     pub(super) fn begin(
         of: &'a Instrumented,
         method: &'static Method,
-        make: Maker,
-        mut about: About<'_>,
+        make: SpanFactory,
+        mut about: CallInfo<'_>,
     ) -> Self {
         let span = of.span(method, make, &mut about, None);
         let began = of.measures(method).then(Instant::now);
@@ -71,13 +71,13 @@ impl Drop for Call<'_> {
 pub(super) struct Receive<'a> {
     of: &'a Instrumented,
     method: &'static Method,
-    make: Maker,
+    make: SpanFactory,
     began: Instant,
     ended: bool,
 }
 
 impl<'a> Receive<'a> {
-    pub(super) fn begin(of: &'a Instrumented, method: &'static Method, make: Maker) -> Self {
+    pub(super) fn begin(of: &'a Instrumented, method: &'static Method, make: SpanFactory) -> Self {
         Self { of, method, make, began: Instant::now(), ended: false }
     }
 
@@ -85,8 +85,8 @@ impl<'a> Receive<'a> {
     pub(super) fn end<'b, T>(
         mut self,
         answer: &'b Result<Option<T>, ProviderError>,
-        about: impl FnOnce(&'b T) -> About<'b>,
-    ) -> Option<About<'b>> {
+        about: impl FnOnce(&'b T) -> CallInfo<'b>,
+    ) -> Option<CallInfo<'b>> {
         self.ended = true;
         match answer {
             Ok(Some(message)) => {
@@ -107,7 +107,7 @@ impl<'a> Receive<'a> {
     }
 
     fn fail(&self, error_type: &'static str) {
-        let span = self.of.span(self.method, self.make, &mut { About::NOTHING }, Some(self.began));
+        let span = self.of.span(self.method, self.make, &mut { CallInfo::NOTHING }, Some(self.began));
         mark(&span, error_type);
         self.measure(Some(error_type));
     }

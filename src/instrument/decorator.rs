@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use duroxide::providers::Provider;
 use tracing::Span;
 
-use super::about::About;
+use super::about::CallInfo;
 use super::leases::Leases;
 use super::method::Method;
 #[cfg(feature = "otel")]
 use super::otel;
-use super::spans::{Maker, Values};
+use super::spans::{SpanFactory, SpanFields};
 
 #[cfg(feature = "otel")]
 use crate::trace_id::TraceIds;
@@ -33,7 +33,7 @@ pub struct Instrumented {
 
 impl Instrumented {
     /// Whether anybody would see a call.
-    pub(super) fn watches(&self, method: &Method, make: Maker) -> bool {
+    pub(super) fn watches(&self, method: &Method, make: SpanFactory) -> bool {
         make(None).is_err() || self.measures(method)
     }
 
@@ -41,11 +41,12 @@ impl Instrumented {
     pub(super) fn span(
         &self,
         method: &'static Method,
-        make: Maker,
-        about: &mut About<'_>,
+        make: SpanFactory,
+        about: &mut CallInfo<'_>,
         began: Option<Instant>,
     ) -> Span {
-        let values = Values { system: &self.system, method, about: *about, named: self.instance_ids, began };
+        let values =
+            SpanFields { system: &self.system, method, about: *about, named: self.instance_ids, began };
         let span = make(Some(&values)).unwrap_or_else(|_| Span::none());
         #[cfg(feature = "otel")]
         if let Some(ids) = &self.ids {

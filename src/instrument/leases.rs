@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::about::About;
+use super::about::CallInfo;
 #[cfg(feature = "otel")]
 use super::about::Target;
 
@@ -29,7 +29,7 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn of(about: &About<'_>) -> Self {
+    pub(super) fn of(about: &CallInfo<'_>) -> Self {
         Self {
             instance: about.instance.map(str::to_owned),
             execution: about.execution,
@@ -43,8 +43,8 @@ impl Lease {
         }
     }
 
-    pub(super) fn about(&self) -> About<'_> {
-        About {
+    pub(super) fn about(&self) -> CallInfo<'_> {
+        CallInfo {
             instance: self.instance.as_deref(),
             execution: self.execution,
             orchestration: self.orchestration.as_deref(),
@@ -54,7 +54,7 @@ impl Lease {
             messages: self.messages,
             #[cfg(feature = "otel")]
             target: self.target,
-            ..About::NOTHING
+            ..CallInfo::NOTHING
         }
     }
 }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn lease(instance: &str) -> Lease {
-        Lease::of(&About { attempt: Some(2), ..About::execution(instance, 3) })
+        Lease::of(&CallInfo { attempt: Some(2), ..CallInfo::execution(instance, 3) })
     }
 
     #[test]

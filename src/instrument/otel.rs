@@ -11,12 +11,12 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState}
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::about::About;
+use super::about::CallInfo;
 use crate::trace_id::TraceIds;
 
 /// Links a span to the trace of the execution it is about: to the span of the event where there is one, to that of the
 /// execution otherwise.
-pub(super) fn link(span: &Span, ids: &TraceIds, about: &mut About<'_>) {
+pub(super) fn link(span: &Span, ids: &TraceIds, about: &mut CallInfo<'_>) {
     if span.is_disabled() {
         return;
     }

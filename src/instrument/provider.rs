@@ -1,4 +1,4 @@
-//! The trait, method by method: asked, made a span of, handed on.
+//! The `Provider` trait, method by method.
 //!
 //! Written without `async_trait`: a call that nobody watches is the inner provider's own future, not one more around it.
 
@@ -11,7 +11,7 @@ use duroxide::providers::{
 };
 use duroxide::{Event, SystemStats};
 
-use super::about::About;
+use super::about::CallInfo;
 use super::call::{Answer, Call, Receive};
 use super::decorator::Instrumented;
 use super::leases::{Lease, Leases};
@@ -73,7 +73,7 @@ impl Provider for Instrumented {
         Box::pin(async move {
             let receive = Receive::begin(self, method::FETCH_TURN, spans::receive);
             let answer = self.inner.fetch_orchestration_item(lock_timeout, poll_timeout, filter).await;
-            let received = receive.end(&answer, |(item, _, attempt)| About::turn(item, *attempt));
+            let received = receive.end(&answer, |(item, _, attempt)| CallInfo::turn(item, *attempt));
             if let (Some(about), Ok(Some((_, token, _)))) = (received, &answer) {
                 self.turns.insert(token, Lease::of(&about));
             }
@@ -100,8 +100,8 @@ impl Provider for Instrumented {
             let lease = self.turns.get(lock_token);
             let known = known(lease.as_deref());
             #[cfg(feature = "otel")]
-            let known = About { target: known.target.filter(|_| known.execution == Some(execution_id)), ..known };
-            let about = About {
+            let known = CallInfo { target: known.target.filter(|_| known.execution == Some(execution_id)), ..known };
+            let about = CallInfo {
                 instance: known.instance.or_else(|| history_delta.first().map(|event| &*event.instance_id)),
                 execution: Some(execution_id),
                 orchestration: known.orchestration.or(metadata.orchestration_name.as_deref()),
@@ -162,7 +162,7 @@ impl Provider for Instrumented {
             return self.inner.enqueue_for_orchestrator(item, delay);
         }
         Box::pin(async move {
-            let call = Call::begin(self, method::SEND_TURN, spans::send, About::item(&item));
+            let call = Call::begin(self, method::SEND_TURN, spans::send, CallInfo::item(&item));
             call.run(self.inner.enqueue_for_orchestrator(item, delay)).await
         })
     });
@@ -179,7 +179,7 @@ impl Provider for Instrumented {
         Box::pin(async move {
             let receive = Receive::begin(self, method::FETCH_WORK, spans::receive);
             let answer = self.inner.fetch_work_item(lock_timeout, poll_timeout, session, tag_filter).await;
-            let received = receive.end(&answer, |(item, _, attempt)| About::work(item, *attempt));
+            let received = receive.end(&answer, |(item, _, attempt)| CallInfo::work(item, *attempt));
             if let (Some(about), Ok(Some((_, token, _)))) = (received, &answer) {
                 self.work.insert(token, Lease::of(&about));
             }
@@ -193,9 +193,9 @@ impl Provider for Instrumented {
         }
         Box::pin(async move {
             let lease = self.work.get(token);
-            let sent = completion.as_ref().map_or(About::NOTHING, About::item);
+            let sent = completion.as_ref().map_or(CallInfo::NOTHING, CallInfo::item);
             let about = lease.as_deref().map_or(sent, Lease::about);
-            let call = Call::begin(self, method::ACK_WORK, spans::settle, About { item: sent.item, ..about });
+            let call = Call::begin(self, method::ACK_WORK, spans::settle, CallInfo { item: sent.item, ..about });
             let answer = call.run(self.inner.ack_work_item(token, completion)).await;
             settled(&self.work, token, &answer);
             answer
@@ -239,46 +239,46 @@ impl Provider for Instrumented {
             return self.inner.enqueue_for_worker(item);
         }
         Box::pin(async move {
-            let call = Call::begin(self, method::SEND_WORK, spans::send, About::item(&item));
+            let call = Call::begin(self, method::SEND_WORK, spans::send, CallInfo::item(&item));
             call.run(self.inner.enqueue_for_worker(item)).await
         })
     });
 
-    plain!(self, RENEW_SESSIONS, About::NOTHING, renew_session_lock<'life1, 'life2>(
+    plain!(self, RENEW_SESSIONS, CallInfo::NOTHING, renew_session_lock<'life1, 'life2>(
         owner_ids: &'life1 [&'life2 str], extend_for: Duration, idle_timeout: Duration
     ) -> usize);
 
-    plain!(self, CLEAN_SESSIONS, About::NOTHING, cleanup_orphaned_sessions<>(idle_timeout: Duration) -> usize);
+    plain!(self, CLEAN_SESSIONS, CallInfo::NOTHING, cleanup_orphaned_sessions<>(idle_timeout: Duration) -> usize);
 
-    plain!(self, READ, About::instance(instance), read<'life1>(instance: &'life1 str) -> Vec<Event>);
+    plain!(self, READ, CallInfo::instance(instance), read<'life1>(instance: &'life1 str) -> Vec<Event>);
 
-    plain!(self, READ_EXECUTION, About::execution(instance, execution_id), read_with_execution<'life1>(
+    plain!(self, READ_EXECUTION, CallInfo::execution(instance, execution_id), read_with_execution<'life1>(
         instance: &'life1 str, execution_id: u64
     ) -> Vec<Event>);
 
-    plain!(self, APPEND_EXECUTION, About::execution(instance, execution_id), append_with_execution<'life1>(
+    plain!(self, APPEND_EXECUTION, CallInfo::execution(instance, execution_id), append_with_execution<'life1>(
         instance: &'life1 str, execution_id: u64, new_events: Vec<Event>
     ) -> ());
 
-    plain!(self, CUSTOM_STATUS, About::instance(instance), get_custom_status<'life1>(
+    plain!(self, CUSTOM_STATUS, CallInfo::instance(instance), get_custom_status<'life1>(
         instance: &'life1 str, last_seen_version: u64
     ) -> Option<(Option<String>, u64)>);
 
-    plain!(self, KV_VALUE, About::instance(instance), get_kv_value<'life1, 'life2>(
+    plain!(self, KV_VALUE, CallInfo::instance(instance), get_kv_value<'life1, 'life2>(
         instance: &'life1 str, key: &'life2 str
     ) -> Option<String>);
 
-    plain!(self, KV_ALL_VALUES, About::instance(instance), get_kv_all_values<'life1>(
+    plain!(self, KV_ALL_VALUES, CallInfo::instance(instance), get_kv_all_values<'life1>(
         instance: &'life1 str
     ) -> HashMap<String, String>);
 
-    plain!(self, INSTANCE_STATS, About::instance(instance), get_instance_stats<'life1>(
+    plain!(self, INSTANCE_STATS, CallInfo::instance(instance), get_instance_stats<'life1>(
         instance: &'life1 str
     ) -> Option<SystemStats>);
 }
 
-fn known(lease: Option<&Lease>) -> About<'_> {
-    lease.map_or(About::NOTHING, Lease::about)
+fn known(lease: Option<&Lease>) -> CallInfo<'_> {
+    lease.map_or(CallInfo::NOTHING, Lease::about)
 }
 
 /// A lease that was given back is over, and so is one that cannot be: the runtime tries again only what may help.

@@ -9,31 +9,31 @@ use std::time::Instant;
 use tracing::field::Empty;
 use tracing::{Level, Span};
 
-use super::about::About;
+use super::about::CallInfo;
 use super::method::{self, Method};
 
 /// The target of all spans, for filters: `duroxide_exporter::instrument=info`.
 const TARGET: &str = "duroxide_exporter::instrument";
 
 /// What the fields of a span are made of.
-pub(super) struct Values<'a> {
+pub(super) struct SpanFields<'a> {
     pub(super) system: &'a str,
     pub(super) method: &'static Method,
-    pub(super) about: About<'a>,
+    pub(super) about: CallInfo<'a>,
     /// Whether the instance may be named.
     pub(super) named: bool,
     /// When a receive began, whose span is made when it is over.
     pub(super) began: Option<Instant>,
 }
 
-/// Somebody wants the span that was asked for, and no values were given to make it of.
+/// The span is enabled, and no values were given to make it of.
 pub(super) struct Wanted;
 
 /// Makes a span; without values, says whether it would be made.
-pub(super) type Maker = fn(Option<&Values<'_>>) -> Result<Span, Wanted>;
+pub(super) type SpanFactory = fn(Option<&SpanFields<'_>>) -> Result<Span, Wanted>;
 
-const NOTHING: Values<'static> =
-    Values { system: "", method: method::READ, about: About::NOTHING, named: false, began: None };
+const NOTHING: SpanFields<'static> =
+    SpanFields { system: "", method: method::READ, about: CallInfo::NOTHING, named: false, began: None };
 
 /// Numbers are signed: OpenTelemetry knows no others, and its layer would write unsigned ones as texts.
 fn integer(number: impl TryInto<i64>) -> i64 {
@@ -42,7 +42,7 @@ fn integer(number: impl TryInto<i64>) -> i64 {
 
 macro_rules! maker {
     ($function:ident, $level:expr, $name:literal) => {
-        pub(super) fn $function(values: Option<&Values<'_>>) -> Result<Span, Wanted> {
+        pub(super) fn $function(values: Option<&SpanFields<'_>>) -> Result<Span, Wanted> {
             let asked = values.is_none();
             let values = values.unwrap_or(&NOTHING);
             let (method, about) = (values.method, &values.about);

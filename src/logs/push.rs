@@ -1,4 +1,4 @@
-//! Sends what waits, soon, until it is told to stop.
+//! Sends queued log records until it is stopped.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const GATHER: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Pushes log records to one collector.
-pub(crate) struct Push {
+pub(crate) struct LogPusher {
     sender: Sender<ExportLogsServiceRequest>,
     queue: Queue,
     readers: Readers,
@@ -37,7 +37,7 @@ pub(crate) struct Push {
     pending: VecDeque<ExportLogsServiceRequest>,
 }
 
-impl Push {
+impl LogPusher {
     pub(crate) fn new(
         sender: Sender<ExportLogsServiceRequest>,
         queue: Queue,

@@ -1,8 +1,8 @@
-//! Deleting what has ended: what is asked, what is answered, and how it is gone about, whatever the store.
+//! Purging instances that have ended: request, report, and the procedure, for any store.
 
 mod patience;
 mod report;
 mod sweep;
 
 pub use report::{PurgeReport, PurgeRequest};
-pub(crate) use sweep::{Grove, Member, purge};
+pub(crate) use sweep::{PurgeBackend, TreeMember, purge};

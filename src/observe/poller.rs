@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tracing::Instrument as _;
 
-use super::fold::{Dropped, Folder};
-use super::history::{Follower, HistoryView, State};
+use super::cap::{Dropped, LabelCapper};
+use super::history::{CounterState, Follower, HistoryView};
 use super::pace::{Ended, Pace};
 use super::view::{Snapshot, Stamp, StoreWriter};
 use crate::catalogue;
@@ -45,7 +45,7 @@ pub(crate) struct Poller {
     writer: StoreWriter,
     settings: PollerSettings,
     telemetry: Arc<Telemetry>,
-    folder: Folder,
+    capper: LabelCapper,
     history: Follower,
     pace: Pace,
     /// How the last poll ended.
@@ -67,14 +67,14 @@ impl Poller {
         writer: StoreWriter,
         settings: PollerSettings,
         telemetry: Arc<Telemetry>,
-        state: Option<StateFile<State>>,
+        state: Option<StateFile<CounterState>>,
     ) -> Self {
-        let folder = Folder::new(settings.max_label_values);
+        let capper = LabelCapper::new(settings.max_label_values);
         let history = Follower::new(&name, settings.max_label_values, settings.backfill, state);
         let pace = Pace::new(settings.interval, settings.timeout);
         let (ended, logged) = (Ended::Well, LogThrottle::on_change());
         let mut poller =
-            Self { name, source, writer, settings, telemetry, folder, history, pace, ended, logged };
+            Self { name, source, writer, settings, telemetry, capper, history, pace, ended, logged };
         poller.announce();
         poller
     }
@@ -117,7 +117,7 @@ impl Poller {
         let failure = read.as_ref().err().map(|error| error.reason);
         match read {
             Ok((census, history)) => {
-                let (snapshot, dropped) = self.folder.fold(census, history, began.steady, Instant::now());
+                let (snapshot, dropped) = self.capper.cap(census, history, began.steady, Instant::now());
                 self.count_dropped(dropped);
                 self.log_success(&snapshot, took);
                 self.history.save(&self.name, &self.telemetry).await;

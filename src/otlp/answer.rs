@@ -14,7 +14,7 @@ use hyper::body::{Body, Bytes, Frame};
 use prost::decode_length_delimiter as varint;
 use tokio::time::{Instant, timeout_at};
 
-use super::export::Accepted;
+use super::export::ExportResponse;
 use super::failure::SendError;
 use crate::config::format_duration;
 
@@ -141,8 +141,8 @@ pub(super) fn unpacked(body: &[u8]) -> Vec<u8> {
 
 /// What an answer of any signal says: `partial_success` is its first field, with the number of items that were rejected and
 /// a message. It may be cut.
-pub(super) fn accepted(body: &[u8]) -> Accepted {
-    let mut accepted = Accepted::default();
+pub(super) fn accepted(body: &[u8]) -> ExportResponse {
+    let mut accepted = ExportResponse::default();
     for (number, field) in fields(body)
         .filter_map(|field| match field {
             (1, Field::Bytes(partial)) => Some(fields(partial)),
@@ -208,12 +208,16 @@ mod tests {
                 ExportTracePartialSuccess { rejected_spans, error_message: error_message.to_owned() };
             ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec()
         };
-        let accept = |rejected, message: &str| Accepted { rejected, message: message.to_owned() };
+        let accept = |rejected, message: &str| ExportResponse { rejected, message: message.to_owned() };
         assert_eq!(accepted(&partial(3, "too old")), accept(3, "too old"));
         assert_eq!(accepted(&partial(-1, "odd")), accept(0, "odd"));
-        assert_eq!(accepted(b""), Accepted::default(), "an empty answer is one without a partial success");
+        assert_eq!(
+            accepted(b""),
+            ExportResponse::default(),
+            "an empty answer is one without a partial success"
+        );
         for nonsense in [&b"<html>welcome</html>"[..], b"{}", &[0; 100], &[255; 100], &[10, 255, 1]] {
-            assert_eq!(accepted(nonsense), Accepted::default(), "{nonsense:?}");
+            assert_eq!(accepted(nonsense), ExportResponse::default(), "{nonsense:?}");
         }
         let whole = partial(3, "too old");
         for end in 4..whole.len() {

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tokio::time::Instant;
 
 use super::answer::Patience;
-use super::export::{Accepted, Export};
+use super::export::{Export, ExportResponse};
 use super::failure::{self, SendError};
 use super::grpc::Grpc;
 use super::http::Http;
@@ -78,11 +78,11 @@ impl Client {
     }
 
     /// Sends a request until it is taken, refused, or the time is over.
-    pub(crate) async fn send<E: Export + 'static>(&self, request: E) -> Result<Accepted, SendError> {
+    pub(crate) async fn send<E: Export + 'static>(&self, request: E) -> Result<ExportResponse, SendError> {
         let sent = self.send_until::<E>(self.body(request).await?, Patience::of(self.timeout)).await;
         match sent {
-            Ok(Accepted { rejected, message }) => {
-                Ok(Accepted { rejected, message: failure::without(message, &self.secrets) })
+            Ok(ExportResponse { rejected, message }) => {
+                Ok(ExportResponse { rejected, message: failure::without(message, &self.secrets) })
             }
             Err(error) => Err(error.without(&self.secrets)),
         }
@@ -98,7 +98,11 @@ impl Client {
         accepted.map(|_| ())
     }
 
-    async fn send_until<E: Export>(&self, body: Bytes, patience: Patience) -> Result<Accepted, SendError> {
+    async fn send_until<E: Export>(
+        &self,
+        body: Bytes,
+        patience: Patience,
+    ) -> Result<ExportResponse, SendError> {
         let mut backoff = BACKOFF.0;
         loop {
             let error = match self.attempt::<E>(body.clone(), patience).await {
@@ -118,7 +122,7 @@ impl Client {
         }
     }
 
-    async fn attempt<E: Export>(&self, body: Bytes, patience: Patience) -> Result<Accepted, SendError> {
+    async fn attempt<E: Export>(&self, body: Bytes, patience: Patience) -> Result<ExportResponse, SendError> {
         match &self.transport {
             Transport::Grpc(grpc) => grpc.call(E::method(), body, patience).await,
             Transport::Http(http) => http.post(body, patience).await,

@@ -22,7 +22,7 @@ pub(crate) trait Export: Message {
 
 /// What became of a request that was taken.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Accepted {
+pub(crate) struct ExportResponse {
     /// Items that were left out.
     pub(crate) rejected: u64,
     /// Why, or a warning; often empty.

@@ -1,4 +1,4 @@
-//! What can go wrong with a request: whether another try may help, and what a person is told.
+//! Errors of OTLP requests: whether a retry may help, and their messages.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};

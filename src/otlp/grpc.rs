@@ -16,7 +16,7 @@ use tonic::transport::{Channel, Endpoint as Remote};
 use tonic::{Code, Status, body};
 
 use super::answer::{self, Answer, LARGEST, Patience};
-use super::export::Accepted;
+use super::export::ExportResponse;
 use super::failure::{self, SendError};
 use super::tls::Pem;
 use crate::config::Endpoint;
@@ -87,7 +87,7 @@ impl Grpc {
         method: PathAndQuery,
         message: Bytes,
         patience: Patience,
-    ) -> Result<Accepted, SendError> {
+    ) -> Result<ExportResponse, SendError> {
         let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut request = Request::post(Uri::from(method))
             .body(body::Body::new(Full::new(self.framed(&message)?)))
@@ -109,7 +109,7 @@ impl Grpc {
 }
 
 /// The status decides. Where none came a message does, for a server sends one only of what it took.
-fn judge(answer: Answer) -> Result<Accepted, SendError> {
+fn judge(answer: Answer) -> Result<ExportResponse, SendError> {
     let status = answer.header(STATUS).map(|code| {
         let message = answer.header("grpc-message").unwrap_or_default();
         let message = percent_encoding::percent_decode_str(message).decode_utf8_lossy().into_owned();

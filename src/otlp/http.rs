@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::answer::{self, Answer, LARGEST, Patience};
-use super::export::Accepted;
+use super::export::ExportResponse;
 use super::failure::SendError;
 use super::tls::Pem;
 use crate::config::Endpoint;
@@ -63,7 +63,7 @@ impl Http {
     }
 
     /// One try.
-    pub(super) async fn post(&self, body: Bytes, patience: Patience) -> Result<Accepted, SendError> {
+    pub(super) async fn post(&self, body: Bytes, patience: Patience) -> Result<ExportResponse, SendError> {
         // Said also of nothing, which an empty export is: servers may insist.
         let length = HeaderValue::from(body.len());
         let mut request = Request::post(self.uri.clone())
@@ -77,7 +77,7 @@ impl Http {
 }
 
 /// The head decides.
-fn judge(answer: &Answer) -> Result<Accepted, SendError> {
+fn judge(answer: &Answer) -> Result<ExportResponse, SendError> {
     let status = answer.status();
     let packed = answer.header(CONTENT_ENCODING) == Some("gzip");
     let body = if packed { answer::unpacked(&answer.body) } else { answer.body.clone() };
@@ -102,7 +102,7 @@ fn judge(answer: &Answer) -> Result<Accepted, SendError> {
     }
     // Some take what they are sent and say so in their own words.
     let message = format!("HTTP {status}, not in OTLP's own words. If nothing arrives, check the address");
-    Ok(Accepted { rejected: 0, message })
+    Ok(ExportResponse { rejected: 0, message })
 }
 
 /// Trusts nobody.

@@ -1,4 +1,4 @@
-//! Pushes the metrics of the newest view at each interval, until it is told to stop.
+//! Pushes the metrics of the newest view at each interval, until it is stopped.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{self, Duration, SystemTime};
@@ -13,7 +13,7 @@ use crate::observe::Readers;
 use crate::output::otlp::{self, Starts};
 
 /// Pushes metrics to one collector.
-pub(crate) struct Push {
+pub(crate) struct MetricsPusher {
     sender: Sender<ExportMetricsServiceRequest>,
     readers: Readers,
     interval: Duration,
@@ -24,7 +24,7 @@ pub(crate) struct Push {
     not_before: Option<Instant>,
 }
 
-impl Push {
+impl MetricsPusher {
     pub(crate) fn new(
         sender: Sender<ExportMetricsServiceRequest>,
         readers: Readers,

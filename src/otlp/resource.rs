@@ -1,4 +1,4 @@
-//! For whom values are pushed: the attributes of the resource.
+//! The resource attributes of what is pushed.
 
 use std::net::SocketAddr;
 

@@ -8,8 +8,8 @@ use tracing::Instrument as _;
 
 use super::client::Client;
 use super::export::Export;
+use super::export_log::ExportLog;
 use super::failure::SendError;
-use super::told::Told;
 use crate::catalogue;
 use crate::labels::ExportOutcome;
 use crate::telemetry::Telemetry;
@@ -18,7 +18,7 @@ use crate::telemetry::Telemetry;
 pub(crate) struct Sender<E> {
     client: Client,
     telemetry: Arc<Telemetry>,
-    told: Told,
+    told: ExportLog,
     kind: PhantomData<fn(E)>,
 }
 
@@ -29,7 +29,7 @@ impl<E: Export + 'static> Sender<E> {
         for outcome in ExportOutcome::ALL {
             telemetry.add(&catalogue::OTLP_EXPORTS, [signal, outcome.as_str()], 0);
         }
-        Self { client, telemetry, told: Told::new(E::SIGNAL), kind: PhantomData }
+        Self { client, telemetry, told: ExportLog::new(E::SIGNAL), kind: PhantomData }
     }
 
     /// Sends a request until it is taken, refused, or the time for it is over.

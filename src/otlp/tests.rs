@@ -10,7 +10,7 @@ use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::export::Accepted;
+use super::export::ExportResponse;
 use super::{Client, SendError};
 use crate::config::{self, Otlp, Protocol};
 use crate::labels::ExportOutcome;
@@ -29,7 +29,11 @@ enum Then {
 }
 
 /// Sends a request to a server that does one thing, within this time.
-async fn sent(protocol: Protocol, listener: &TcpListener, timeout: Duration) -> Result<Accepted, SendError> {
+async fn sent(
+    protocol: Protocol,
+    listener: &TcpListener,
+    timeout: Duration,
+) -> Result<ExportResponse, SendError> {
     let address = format!("http://{}/v1/traces", listener.local_addr().unwrap());
     let endpoint = config::parse_endpoint(&address, true).unwrap().unwrap();
     let settings = Otlp { protocol, timeout, ..Otlp::default() };
@@ -41,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the time has to run out.
 const SHORT: Duration = Duration::from_millis(500);
 
-async fn over_http(answer: Vec<u8>, then: Then, timeout: Duration) -> Result<Accepted, SendError> {
+async fn over_http(answer: Vec<u8>, then: Then, timeout: Duration) -> Result<ExportResponse, SendError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = async {
         loop {
@@ -199,7 +203,7 @@ fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
 }
 
 /// By the library that speaks HTTP/2 for others, too.
-async fn over_grpc(call: Call<'_>, timeout: Duration) -> Result<Accepted, SendError> {
+async fn over_grpc(call: Call<'_>, timeout: Duration) -> Result<ExportResponse, SendError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = async {
         loop {

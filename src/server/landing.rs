@@ -1,4 +1,4 @@
-//! The landing page: for somebody who has opened the port in a browser, perhaps because of an alert.
+//! The landing page of the exporter, for a browser.
 //!
 //! Self-contained and without script. Everything that comes from a store or its errors is text of strangers: it is
 //! written through [`Escaped`] and isolated from the direction of the text around it.
@@ -6,7 +6,7 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::time::Duration;
 
-use super::when::{Moment, Span};
+use super::when::{HttpDate, Span};
 use crate::labels::{MessageState, Queue};
 use crate::observe::{Health, Snapshot, Stamp, StoreView, View};
 
@@ -64,7 +64,7 @@ impl Page {
              <p class=\"soft\">As of {now}. The page does not refresh itself.</p>\n",
             version = env!("CARGO_PKG_VERSION"),
             path = Escaped(telemetry_path.trim_start_matches('/')),
-            now = Moment(self.now.wall),
+            now = HttpDate(self.now.wall),
         ));
     }
 
@@ -79,7 +79,7 @@ impl Page {
                 "<span class=\"bad\">down</span></h2>\n\
                  <p class=\"bad\">{reason}: <bdi>{message}</bdi></p>\n<p>Since {since} ({ago} ago).</p>\n",
                 message = Escaped(message),
-                since = Moment(since.wall),
+                since = HttpDate(since.wall),
                 ago = Span(self.now.since(since.steady)),
             )),
         }

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::landing;
 use super::render::{Rendered, Renderer};
 use super::respond::{self, Answer};
-use super::when::Moment;
+use super::when::HttpDate;
 use crate::observe::{Health, Readers, Stamp, View};
 use crate::output;
 use crate::text::one_line;
@@ -120,7 +120,7 @@ fn ready(view: &View) -> Answer {
             Health::Starting => writeln!(body, "{name}: starting: the first poll has not ended"),
             Health::Up => writeln!(body, "{name}: up"),
             Health::Down { since, reason, message } => {
-                writeln!(body, "{name}: down since {}: {reason}: {}", Moment(since.wall), one_line(message))
+                writeln!(body, "{name}: down since {}: {reason}: {}", HttpDate(since.wall), one_line(message))
             }
         };
     }

@@ -4,12 +4,12 @@ use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment, like `Mon, 23 Nov 2026 06:41:32 GMT`.
-pub(super) struct Moment(pub(super) SystemTime);
+pub(super) struct HttpDate(pub(super) SystemTime);
 
 /// A span of time, like `3 h 4 min`.
 pub(super) struct Span(pub(super) Duration);
 
-impl Display for Moment {
+impl Display for HttpDate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         // A clock before 1970 is shown as 1970: the library takes no earlier moment.
         httpdate::HttpDate::from(self.0.max(UNIX_EPOCH)).fmt(f)
@@ -36,10 +36,13 @@ mod tests {
     #[test]
     fn moments() {
         assert_eq!(
-            Moment(UNIX_EPOCH + Duration::from_secs(1_795_416_092)).to_string(),
+            HttpDate(UNIX_EPOCH + Duration::from_secs(1_795_416_092)).to_string(),
             "Mon, 23 Nov 2026 06:41:32 GMT"
         );
-        assert_eq!(Moment(UNIX_EPOCH - Duration::from_secs(1)).to_string(), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(
+            HttpDate(UNIX_EPOCH - Duration::from_secs(1)).to_string(),
+            "Thu, 01 Jan 1970 00:00:00 GMT"
+        );
     }
 
     #[test]

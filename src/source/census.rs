@@ -15,7 +15,7 @@ pub(crate) struct Census {
     pub(crate) identity: Option<String>,
     /// `None` where the backend cannot tell.
     pub(crate) queues: Option<QueueCensus>,
-    /// Whom the queues keep waiting; `None` where the backend cannot tell.
+    /// Instances that wait for rows of the queues; `None` where the backend cannot tell.
     pub(crate) waiting: Option<Waiting>,
     /// `None` when they were not to be counted, or the backend cannot tell.
     pub(crate) instances: Option<InstanceCensus>,
@@ -58,7 +58,7 @@ pub(crate) struct StoreFacts {
     pub(crate) clock_skew_ms: Vec<(Clock, i64)>,
     /// Sizes in bytes by part.
     pub(crate) sizes: Vec<(&'static str, u64)>,
-    /// What people should know of how it is read, in words.
+    /// Remarks on how it is read.
     pub(crate) notes: Vec<String>,
 }
 

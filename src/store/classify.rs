@@ -1,9 +1,9 @@
 //! What the errors of the database drivers mean.
 
-use super::database::failure::Failure;
+use super::database::failure::StoreError;
 use crate::labels::FailureReason;
 
-impl From<sqlx::Error> for Failure {
+impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(database) = &error {
             #[cfg(feature = "sqlite")]
@@ -19,6 +19,6 @@ impl From<sqlx::Error> for Failure {
         if let Some(failure) = super::postgres::of_the_connection(&error) {
             return failure;
         }
-        Failure::new(FailureReason::Other, error.to_string())
+        StoreError::new(FailureReason::Other, error.to_string())
     }
 }

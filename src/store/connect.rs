@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// # Errors
 /// When the URL is none of a store.
 pub fn connect(url: &str) -> Result<Arc<dyn ManagementAPI>, UrlError> {
-    Ok(management(&StoreUrl::parse(url)?, Neighbour::ThisProcess, LIMIT))
+    Ok(management(&StoreUrl::parse(url)?, Deployment::Embedded, LIMIT))
 }
 
 /// As [`connect`], and [`purge_completed`](ManagementAPI::purge_completed) deletes: of a Postgres store, on its primary,
@@ -44,15 +44,15 @@ pub fn connect_admin(url: &str) -> Result<Arc<dyn ManagementAPI>, UrlError> {
 }
 
 /// The management of the store at `url`, each call within `limit`. Nothing is opened yet.
-pub(crate) fn management(url: &StoreUrl, neighbour: Neighbour, limit: Duration) -> Arc<dyn ManagementAPI> {
+pub(crate) fn management(url: &StoreUrl, deployment: Deployment, limit: Duration) -> Arc<dyn ManagementAPI> {
     match url {
         #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite { path, replica } => {
-            Arc::new(super::sqlite::management(path.clone(), *replica, neighbour, limit))
+            Arc::new(super::sqlite::management(path.clone(), *replica, deployment, limit))
         }
         #[cfg(not(feature = "sqlite"))]
         StoreUrl::Sqlite { path: _, replica: _ } => {
-            let _ = (neighbour, limit);
+            let _ = (deployment, limit);
             Arc::new(NotBuilt { feature: "sqlite" })
         }
         #[cfg(feature = "postgres")]
@@ -62,16 +62,16 @@ pub(crate) fn management(url: &StoreUrl, neighbour: Neighbour, limit: Duration) 
 
 /// A source for `url`. Nothing is opened yet: a store that is not there now may be later.
 ///
-/// `neighbour`: whether the runtime that writes the store may live in this process.
-pub(crate) fn source(url: &StoreUrl, neighbour: Neighbour) -> Box<dyn Source> {
+/// `deployment`: whether the runtime that writes the store may live in this process.
+pub(crate) fn source(url: &StoreUrl, deployment: Deployment) -> Box<dyn Source> {
     match url {
         #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite { path, replica } => {
-            Box::new(super::sqlite::source(path.clone(), *replica, neighbour))
+            Box::new(super::sqlite::source(path.clone(), *replica, deployment))
         }
         #[cfg(not(feature = "sqlite"))]
         StoreUrl::Sqlite { path: _, replica: _ } => {
-            let _ = neighbour;
+            let _ = deployment;
             Box::new(NotBuilt { feature: "sqlite" })
         }
         #[cfg(feature = "postgres")]
@@ -130,10 +130,10 @@ impl ManagementAPI for NotBuilt {
 /// first. A sidecar opens it read-only, so that it can neither create nor change it; an embedded exporter must
 /// not, or a runtime that starts later in the same process could not write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Neighbour {
+pub(crate) enum Deployment {
     /// The runtime is another process.
-    OtherProcess,
+    Sidecar,
     /// The runtime may be in this process.
     #[default]
-    ThisProcess,
+    Embedded,
 }

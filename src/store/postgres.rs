@@ -4,11 +4,10 @@
 //! of bounded time: nothing is written, created or locked (but by `purge`). No JSON is cast in SQL: a legal `\u0000` in one row would fail
 //! the whole statement.
 //!
-//! Rooms: `open` makes a connection, `connection` lets it be asked in transactions only, `reader` is one read of the store,
-//! whoever asks; `session` says which server that was, `schema` probes what is there and what we may read of it, `rights`
+//! Rooms: `open` makes a connection, `connection` lets it be queried in transactions only, `reader` is one read of the store; `session` says which server that was, `schema` probes what is there and what we may read of it, `rights`
 //! says which are missing, `standby` finds out how current a standby is and what time it is there, `error` says what went
 //! wrong, `sql` has the pieces that statements share. `source` takes the census with `queues`, `items`, `instances` and
-//! `notes`; `management` answers people, and `purge` deletes what has ended, where that is asked for.
+//! `notes`; `management` answers management calls, and `purge` deletes what has ended, where that is asked for.
 
 mod connection;
 mod error;
@@ -40,7 +39,7 @@ pub(super) fn source(url: PostgresUrl) -> impl Source {
     source::PostgresSource::new(url)
 }
 
-/// The store as people read it, each call within `limit`.
+/// The `ManagementAPI` of a store; each call ends within `limit`.
 pub(super) fn management(url: PostgresUrl, limit: Duration) -> impl ManagementAPI {
     management::PostgresManagement::new(url, limit)
 }

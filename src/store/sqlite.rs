@@ -5,10 +5,10 @@
 //! The file is only ever opened by SQLite itself: closing a descriptor of our own would drop the locks that an
 //! embedding application's runtime holds in the same process.
 //!
-//! Rooms: `reader` is one read of the store, whoever asks; `files` decides how the file can be opened, `open` opens it,
+//! Rooms: `reader` is one read of the store; `files` decides how the file can be opened, `open` opens it,
 //! `schema` probes the columns, `clock` finds the moment a copy is from, `text` and `sql` bring values out of SQL, `error`
 //! says what went wrong. `source` takes the census with `queues`, `items`, `large` and `instances`, and follows the history with
-//! `tail`; `management` answers people.
+//! `tail`; `management` answers management calls.
 
 mod clock;
 mod error;
@@ -31,23 +31,23 @@ mod text;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::connect::Neighbour;
+use super::connect::Deployment;
 use crate::management::ManagementAPI;
 use crate::source::Source;
 pub(super) use error::classify;
-use reader::Place;
+use reader::StoreLocation;
 
 /// The store as the poller reads it.
-pub(super) fn source(path: PathBuf, replica: Option<bool>, neighbour: Neighbour) -> impl Source {
-    source::SqliteSource::new(Place { path, replica, neighbour })
+pub(super) fn source(path: PathBuf, replica: Option<bool>, deployment: Deployment) -> impl Source {
+    source::SqliteSource::new(StoreLocation { path, replica, deployment })
 }
 
-/// The store as people read it, each call within `limit`.
+/// The `ManagementAPI` of a store; each call ends within `limit`.
 pub(super) fn management(
     path: PathBuf,
     replica: Option<bool>,
-    neighbour: Neighbour,
+    deployment: Deployment,
     limit: Duration,
 ) -> impl ManagementAPI {
-    management::SqliteManagement::new(Place { path, replica, neighbour }, limit)
+    management::SqliteManagement::new(StoreLocation { path, replica, deployment }, limit)
 }

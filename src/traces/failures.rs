@@ -1,4 +1,4 @@
-//! What a finished execution has to tell people at once: that it failed, and what in it was given up as poison.
+//! Log records of a finished execution: that it failed, and what in it was given up as poison.
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 

@@ -4,8 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::past::Past;
-use crate::history::{Brief, Event};
+use super::past::ExecutionEvents;
+use crate::history::{Event, EventRef};
 use crate::labels::EventType;
 use crate::source::{Chunk, ExecutionKey};
 
@@ -13,7 +13,7 @@ use crate::source::{Chunk, ExecutionKey};
 #[derive(Debug, Default)]
 pub(super) struct Finished {
     /// Of which everything has been read, from their first event to their end.
-    pub(super) whole: Vec<Past>,
+    pub(super) whole: Vec<ExecutionEvents>,
     /// Of which more has to be read.
     pub(super) others: Vec<ExecutionKey>,
 }
@@ -26,9 +26,9 @@ impl Finished {
     pub(super) fn of(chunks: &[Chunk], payloads: bool) -> Self {
         let mut begun = HashSet::new();
         let mut damaged = false;
-        let mut finished: HashMap<ExecutionKey, Option<Past>> = HashMap::new();
+        let mut finished: HashMap<ExecutionKey, Option<ExecutionEvents>> = HashMap::new();
         let mut look = |row| {
-            let event = Brief::of(row).unwrap_or_else(|_| Brief::unread(row));
+            let event = EventRef::of(row).unwrap_or_else(|_| EventRef::unread(row));
             // The counting lane counts what cannot be decoded. It may be part of anything.
             damaged |= !event.is_read;
             let key =
@@ -38,7 +38,9 @@ impl Finished {
             } else if event.is_read && event.event_type.ends_an_execution() {
                 let key = key();
                 let whole = begun.contains(&key) && !damaged;
-                finished.entry(key.clone()).or_insert_with(|| whole.then(|| Past::new(&key, payloads)));
+                finished
+                    .entry(key.clone())
+                    .or_insert_with(|| whole.then(|| ExecutionEvents::new(&key, payloads)));
             }
         };
         chunks.iter().for_each(|chunk| chunk.each(&mut look));

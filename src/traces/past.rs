@@ -7,12 +7,12 @@ use crate::source::{Chunk, ExecutionKey};
 
 /// What one execution did.
 #[derive(Debug)]
-pub(super) struct Past {
+pub(super) struct ExecutionEvents {
     timeline: TimelineBuilder,
     payloads: Payloads,
 }
 
-impl Past {
+impl ExecutionEvents {
     pub(super) fn new(key: &ExecutionKey, payloads: bool) -> Self {
         let timeline = Timeline::builder(&key.instance_id, key.execution_id);
         Self { timeline, payloads: Payloads::new(payloads) }
@@ -32,8 +32,8 @@ impl Past {
 /// Makes pasts of events that arrive execution by execution.
 pub(super) struct Reader {
     payloads: bool,
-    open: Option<(ExecutionKey, Past)>,
-    done: Vec<Past>,
+    open: Option<(ExecutionKey, ExecutionEvents)>,
+    done: Vec<ExecutionEvents>,
 }
 
 impl Reader {
@@ -52,8 +52,8 @@ impl Reader {
     }
 
     /// The past of the execution that a row belongs to.
-    fn of(&mut self, row: Row<'_>) -> &mut Past {
-        let same = |(key, _): &(ExecutionKey, Past)| {
+    fn of(&mut self, row: Row<'_>) -> &mut ExecutionEvents {
+        let same = |(key, _): &(ExecutionKey, ExecutionEvents)| {
             *key.instance_id == *row.instance_id && key.execution_id == row.execution_id
         };
         if !self.open.as_ref().is_some_and(same) {
@@ -62,7 +62,7 @@ impl Reader {
         let payloads = self.payloads;
         let (_, past) = self.open.get_or_insert_with(|| {
             let key = ExecutionKey { instance_id: row.instance_id.into(), execution_id: row.execution_id };
-            let past = Past::new(&key, payloads);
+            let past = ExecutionEvents::new(&key, payloads);
             (key, past)
         });
         past
@@ -72,7 +72,7 @@ impl Reader {
         self.done.extend(self.open.take().map(|(_, past)| past));
     }
 
-    pub(super) fn finish(mut self) -> Vec<Past> {
+    pub(super) fn finish(mut self) -> Vec<ExecutionEvents> {
         self.close();
         self.done
     }

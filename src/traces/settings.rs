@@ -7,7 +7,7 @@ use crate::trace_id::TraceIds;
 
 /// What the traces of a store are to be like.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
+pub(crate) struct TraceSettings {
     /// Between two looks at a history that has been followed to its end.
     pub(crate) interval: Duration,
     /// For one read.

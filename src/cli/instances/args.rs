@@ -2,7 +2,7 @@
 
 use clap::ArgMatches;
 
-use super::moment::Moment;
+use super::moment::TimeArg;
 use crate::cli::output::{Output, read_output};
 use crate::labels::InstanceStatus;
 use crate::management::{InstanceFilter, Timestamp};
@@ -11,17 +11,17 @@ mod declare;
 
 pub(in crate::cli) use declare::command;
 
-/// What is asked, and of which store.
+/// An `instances` command, and the store it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Asked {
+pub(in crate::cli) struct InstancesArgs {
     pub(super) from: Option<String>,
     pub(super) output: Output,
-    pub(super) question: Question,
+    pub(super) question: InstancesCommand,
 }
 
-/// What is asked.
+/// A command with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Question {
+pub(super) enum InstancesCommand {
     List { filter: Filter, paging: Paging },
     Show { id: String, paging: Paging, payloads: bool },
     History { id: String, execution: Option<u64>, paging: Paging, payloads: bool },
@@ -37,8 +37,8 @@ pub(super) enum Question {
 pub(super) struct Filter {
     status: Option<InstanceStatus>,
     orchestration: Option<String>,
-    created_after: Option<Moment>,
-    created_before: Option<Moment>,
+    created_after: Option<TimeArg>,
+    created_before: Option<TimeArg>,
     parent: Option<String>,
 }
 
@@ -50,18 +50,18 @@ pub(super) struct Paging {
     pub(super) after: Option<String>,
 }
 
-impl Asked {
+impl InstancesArgs {
     /// The command's name, as it is typed.
     pub(in crate::cli) fn name(&self) -> &'static str {
         match self.question {
-            Question::List { .. } => "instances list",
-            Question::Show { .. } => "instances show",
-            Question::History { .. } => "instances history",
-            Question::Timeline { .. } => "instances timeline",
-            Question::Tree { .. } => "instances tree",
-            Question::Search { .. } => "instances search",
-            Question::Export { .. } => "instances export",
-            Question::Count { .. } => "instances count",
+            InstancesCommand::List { .. } => "instances list",
+            InstancesCommand::Show { .. } => "instances show",
+            InstancesCommand::History { .. } => "instances history",
+            InstancesCommand::Timeline { .. } => "instances timeline",
+            InstancesCommand::Tree { .. } => "instances tree",
+            InstancesCommand::Search { .. } => "instances search",
+            InstancesCommand::Export { .. } => "instances export",
+            InstancesCommand::Count { .. } => "instances count",
         }
     }
 
@@ -72,23 +72,25 @@ impl Asked {
         let execution = || matches.get_one("execution").copied();
         let payloads = || matches.get_flag("payloads");
         let question = match name {
-            "list" => Question::List { filter: Filter::read(matches), paging: Paging::read(matches) },
-            "show" => Question::Show { id: id(), paging: Paging::read(matches), payloads: payloads() },
-            "history" => Question::History {
+            "list" => InstancesCommand::List { filter: Filter::read(matches), paging: Paging::read(matches) },
+            "show" => {
+                InstancesCommand::Show { id: id(), paging: Paging::read(matches), payloads: payloads() }
+            }
+            "history" => InstancesCommand::History {
                 id: id(),
                 execution: execution(),
                 paging: Paging::read(matches),
                 payloads: payloads(),
             },
-            "timeline" => Question::Timeline { id: id(), execution: execution() },
-            "tree" => Question::Tree { id: id() },
-            "search" => Question::Search {
+            "timeline" => InstancesCommand::Timeline { id: id(), execution: execution() },
+            "tree" => InstancesCommand::Tree { id: id() },
+            "search" => InstancesCommand::Search {
                 text: text("text").unwrap_or_default(),
                 paging: Paging::read(matches),
                 payloads: payloads(),
             },
-            "export" => Question::Export { id: id(), payloads: payloads() },
-            "count" => Question::Count { filter: Filter::read(matches) },
+            "export" => InstancesCommand::Export { id: id(), payloads: payloads() },
+            "count" => InstancesCommand::Count { filter: Filter::read(matches) },
             _ => return None,
         };
         Some(Self { from: text("from"), output: read_output(matches), question })

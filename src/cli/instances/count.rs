@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::Exit;
 use super::super::output::Output;
 use super::super::text::{Cell, Table};
-use super::session::{Failure, Session};
+use super::session::{CommandError, Session};
 use crate::labels::InstanceStatus;
 use crate::management::{InstanceCounts, InstanceFilter, InstanceGroup};
 
@@ -20,7 +20,10 @@ struct Counted {
     counts: InstanceCounts,
 }
 
-pub(super) async fn count(session: &mut Session<'_, '_>, filter: InstanceFilter) -> Result<Exit, Failure> {
+pub(super) async fn count(
+    session: &mut Session<'_, '_>,
+    filter: InstanceFilter,
+) -> Result<Exit, CommandError> {
     let management = Arc::clone(&session.store.management);
     let age = session.store.data_age().await?;
     let counts = management.count_instances(filter).await?;

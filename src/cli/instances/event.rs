@@ -17,17 +17,17 @@ const MAX_NAME: usize = 100;
 
 /// Tells events in their order. Remembers the names of what is open, for the events that answer have none.
 #[derive(Debug, Default)]
-pub(super) struct Teller {
+pub(super) struct EventFormatter {
     open: HashMap<u64, String>,
 }
 
-impl Teller {
+impl EventFormatter {
     /// One event, payloads as it has them: hidden or not.
     pub(super) fn tell(&mut self, event: &Event) -> String {
         if let Some(why) = &event.undecodable {
             return format!("cannot be decoded: {why}");
         }
-        let tale = Tale { event, parts: Vec::new() };
+        let tale = EventLine { event, parts: Vec::new() };
         let source = event.source_event_id;
         match event.event_type.as_str() {
             "OrchestrationStarted" => tale.started(),
@@ -84,13 +84,13 @@ impl Teller {
     }
 }
 
-/// What is told of an event so far.
-struct Tale<'a> {
+/// A line that is being formatted.
+struct EventLine<'a> {
     event: &'a Event,
     parts: Vec<String>,
 }
 
-impl<'a> Tale<'a> {
+impl<'a> EventLine<'a> {
     fn field(&self, name: &str) -> Option<&'a Value> {
         self.event.fields.get(name).filter(|value| !value.is_null())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::super::Exit;
-use super::session::{Failure, Session};
+use super::session::{CommandError, Session};
 use crate::management::InstanceExport;
 
 /// An export, and whether it is complete.
@@ -17,7 +17,11 @@ struct Exported {
     export: InstanceExport,
 }
 
-pub(super) async fn export(session: &mut Session<'_, '_>, id: &str, payloads: bool) -> Result<Exit, Failure> {
+pub(super) async fn export(
+    session: &mut Session<'_, '_>,
+    id: &str,
+    payloads: bool,
+) -> Result<Exit, CommandError> {
     let management = Arc::clone(&session.store.management);
     let age = session.store.data_age().await?;
     let mut export = management.export_instance(id).await?;

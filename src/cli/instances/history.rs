@@ -7,9 +7,9 @@ use super::super::Exit;
 use super::super::output::Output;
 use super::super::text::{self, Cell, Paint, Table};
 use super::args::Paging;
-use super::event::Teller;
+use super::event::EventFormatter;
 use super::paged::{self, List, indented};
-use super::session::{Failure, Session};
+use super::session::{CommandError, Session};
 use crate::history::Event;
 use crate::management::{PageRequest, Timestamp};
 
@@ -22,7 +22,7 @@ pub(super) async fn history(
     execution: Option<u64>,
     paging: &Paging,
     payloads: bool,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let management = Arc::clone(&session.store.management);
     let execution = session.store.execution(id, execution).await?;
     // Offsets count from the first event, which a later page does not have.
@@ -44,7 +44,7 @@ pub(super) async fn history(
     let columns = columns.iter().copied().filter(|(title, _)| !(narrow && *title == "TIME"));
     let started = start.map(|start| format!(", started {}", moment(start))).unwrap_or_default();
     let heading = terminal.style.heading(&format!("{}, execution {execution}{started}", text::named(id)));
-    let mut teller = Teller::default();
+    let mut teller = EventFormatter::default();
     let list = List {
         key: "events",
         fields: vec![

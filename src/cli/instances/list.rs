@@ -6,7 +6,7 @@ use super::super::Exit;
 use super::super::text::{self, Cell, Paint, Table};
 use super::args::Paging;
 use super::paged::{self, List};
-use super::session::{Failure, Session};
+use super::session::{CommandError, Session};
 use crate::management::{InstanceFilter, InstanceInfo, Timestamp};
 
 /// Terminals with fewer characters in a line have no room for everything.
@@ -16,7 +16,7 @@ pub(super) async fn list(
     session: &mut Session<'_, '_>,
     filter: InstanceFilter,
     paging: &Paging,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let management = Arc::clone(&session.store.management);
     let none = if filter.is_empty() && paging.after.is_none() {
         format!("There are no instances in the store {}.", session.store.name)

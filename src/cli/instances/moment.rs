@@ -1,4 +1,4 @@
-//! A time as people give it: a moment, a day, or how long ago.
+//! A time argument: a moment, a day, or how long ago.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::management::Timestamp;
 
 /// A moment, or a distance from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(super) enum TimeArg {
     At(Timestamp),
     Ago(Duration),
 }
 
-impl Moment {
+impl TimeArg {
     /// Reads RFC 3339, a date, or an age.
     ///
     /// # Errors
@@ -54,10 +54,10 @@ mod tests {
             ("1h30m", "2026-11-23T10:30:00.000Z"),
             (" 1d ", "2026-11-22T12:00:00.000Z"),
         ] {
-            assert_eq!(Moment::parse(text).unwrap().at(now).to_string(), expected, "{text}");
+            assert_eq!(TimeArg::parse(text).unwrap().at(now).to_string(), expected, "{text}");
         }
         for text in ["", "yesterday", "1", "-1h", "2026-13-01", "04:42:15"] {
-            assert!(Moment::parse(text).unwrap_err().contains("30d"), "{text}");
+            assert!(TimeArg::parse(text).unwrap_err().contains("30d"), "{text}");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::super::{Error, Exit, print};
 use super::args::Paging;
 use super::hint;
 use super::problem;
-use super::session::{Failure, Session};
+use super::session::{CommandError, Session};
 use crate::config::format_duration;
 use crate::management::{ManagementError, Page, PageRequest};
 
@@ -55,7 +55,7 @@ pub(super) async fn write<T: Serialize>(
     list: List<'_, T>,
     paging: &Paging,
     mut fetch: impl AsyncFnMut(PageRequest) -> Result<Page<T>, ManagementError>,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let store = session.store;
     let age = store.data_age().await?;
     let mut writer = Writer { list, count: 0 };
@@ -90,7 +90,9 @@ pub(super) async fn write<T: Serialize>(
     writer.end(session, age, &end)?;
     match end.error {
         None => Ok(Exit::Fine),
-        Some(error) => problem::print(session.store, &mut session.terminal, &error).map_err(Failure::Run),
+        Some(error) => {
+            problem::print(session.store, &mut session.terminal, &error).map_err(CommandError::Run)
+        }
     }
 }
 

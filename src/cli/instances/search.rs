@@ -6,7 +6,7 @@ use super::super::Exit;
 use super::super::text::{self, Cell, Paint, Table};
 use super::args::Paging;
 use super::paged::{self, List};
-use super::session::{Failure, Session};
+use super::session::{CommandError, Session};
 use crate::management::{Page, PageRequest, SearchField, SearchHit, SearchQuery, SearchResults};
 
 pub(super) async fn search(
@@ -14,7 +14,7 @@ pub(super) async fn search(
     text: &str,
     paging: &Paging,
     payloads: bool,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let management = Arc::clone(&session.store.management);
     let titles = ["ID", "ORCHESTRATION", "VERSION", "STATUS", "AGE", "FOUND IN", "CUSTOM STATUS"];
     let terminal = &session.terminal;

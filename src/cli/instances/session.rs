@@ -1,4 +1,4 @@
-//! One question to one store: whom to ask, where the answer goes.
+//! A command's store, output format and terminal.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Terminal<'a> {
     pub(in crate::cli) err: &'a mut dyn Write,
     pub(in crate::cli) style: Style,
     pub(in crate::cli) err_style: Style,
-    /// Characters a line may have; `None`: nobody looks.
+    /// Width of a line in characters; `None` where output is no terminal.
     pub(in crate::cli) width: Option<usize>,
     /// The command line as it was typed.
     pub(in crate::cli) typed: &'a [OsString],
@@ -38,7 +38,7 @@ pub(in crate::cli) struct Terminal<'a> {
 
 /// Why a question was not answered.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum CommandError {
     /// The store's answer.
     Store(ManagementError),
     /// What was asked makes no sense.
@@ -47,13 +47,13 @@ pub(super) enum Failure {
     Run(Error),
 }
 
-impl From<ManagementError> for Failure {
+impl From<ManagementError> for CommandError {
     fn from(error: ManagementError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CommandError {
     fn from(error: Error) -> Self {
         Self::Run(error)
     }

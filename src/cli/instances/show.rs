@@ -7,7 +7,7 @@ use super::super::text::{self, Cell, Paint, Table};
 use super::super::{Error, Exit, print};
 use super::args::Paging;
 use super::paged::{self, List, indented};
-use super::session::{Failure, Session, Terminal};
+use super::session::{CommandError, Session, Terminal};
 use super::waits;
 use crate::labels::{ExecutionStatus, FailureKind, InstanceStatus};
 use crate::management::{ExecutionInfo, InstanceInfo, InstanceWaits, ManagementError, Timestamp};
@@ -20,7 +20,7 @@ pub(super) async fn show(
     id: &str,
     paging: &Paging,
     payloads: bool,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let management = Arc::clone(&session.store.management);
     let info = session.store.ask(management.get_instance_info(id)).await?;
     let failure = failure_kind(session, &info).await?;
@@ -58,7 +58,7 @@ pub(super) async fn show(
     .await;
     match listed {
         // The instance alone is an answer, too.
-        Err(Failure::Store(ManagementError::Unsupported { .. })) => {
+        Err(CommandError::Store(ManagementError::Unsupported { .. })) => {
             alone(session, &info, waits.as_ref(), &heading, payloads).await
         }
         Ok(exit) => {
@@ -111,7 +111,7 @@ async fn alone(
     waits: Option<&InstanceWaits>,
     heading: &str,
     payloads: bool,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     #[derive(serde::Serialize)]
     struct Alone<'a> {
         payloads: bool,
@@ -131,7 +131,10 @@ async fn alone(
 }
 
 /// What it waits for, if it runs and the store can tell.
-async fn waits(session: &mut Session<'_, '_>, info: &InstanceInfo) -> Result<Option<InstanceWaits>, Failure> {
+async fn waits(
+    session: &mut Session<'_, '_>,
+    info: &InstanceInfo,
+) -> Result<Option<InstanceWaits>, CommandError> {
     if info.status != InstanceStatus::Running {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::Exit;
 use super::super::text::{self, Cell, Paint, Table};
 use super::chart::Scale;
-use super::session::{Failure, Session, Terminal};
+use super::session::{CommandError, Session, Terminal};
 use crate::labels::ExecutionStatus;
 use crate::management::{Timeline, TimelineEntry, TimelineKind, TimelineOutcome, Timestamp};
 
@@ -24,7 +24,7 @@ pub(super) async fn timeline(
     session: &mut Session<'_, '_>,
     id: &str,
     execution: Option<u64>,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let management = Arc::clone(&session.store.management);
     let age = session.store.data_age().await?;
     let execution = session.store.execution(id, execution).await?;

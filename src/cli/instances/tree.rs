@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::Exit;
 use super::super::output::Output;
 use super::super::text::{self, Paint, Style};
-use super::session::{Failure, Session};
+use super::session::{CommandError, Session};
 use crate::management::{InstanceInfo, InstanceTree};
 
 /// The JSON of `tree`.
@@ -19,7 +19,7 @@ struct Grown<'a> {
     tree: &'a InstanceTree,
 }
 
-pub(super) async fn tree(session: &mut Session<'_, '_>, id: &str) -> Result<Exit, Failure> {
+pub(super) async fn tree(session: &mut Session<'_, '_>, id: &str) -> Result<Exit, CommandError> {
     let management = Arc::clone(&session.store.management);
     let age = session.store.data_age().await?;
     let tree = session.store.ask(management.get_instance_tree(id)).await?;

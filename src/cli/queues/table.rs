@@ -1,4 +1,4 @@
-//! `queues` for people: a table of the queues, one of the busiest activities, warnings in words.
+//! The table output of `queues`: the queues, the busiest activities, warnings.
 
 use super::super::read::Failure;
 use super::super::text::{self, Style, Table};

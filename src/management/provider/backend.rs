@@ -1,4 +1,4 @@
-//! A provider that is asked.
+//! A provider with its admin capability.
 
 use duroxide::providers::{Provider, ProviderAdmin};
 

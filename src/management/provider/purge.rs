@@ -6,11 +6,11 @@ use super::backend::Backend;
 use super::error::from_provider;
 use super::read::moment;
 use crate::labels::InstanceStatus;
-use crate::management::purge::{Grove, Member};
+use crate::management::purge::{PurgeBackend, TreeMember};
 use crate::management::{Result, Timestamp};
 
 #[async_trait::async_trait]
-impl<P: Provider + ?Sized> Grove for Backend<'_, P> {
+impl<P: Provider + ?Sized> PurgeBackend for Backend<'_, P> {
     async fn ended(&mut self) -> Result<Vec<String>> {
         let mut ended = self.with_status("Completed").await?;
         ended.extend(self.with_status("Failed").await?);
@@ -20,9 +20,9 @@ impl<P: Provider + ?Sized> Grove for Backend<'_, P> {
         Ok(ids)
     }
 
-    async fn find(&mut self, instance: &str) -> Result<Option<Member>> {
+    async fn find(&mut self, instance: &str) -> Result<Option<TreeMember>> {
         let info = Backend::find(self, instance).await?;
-        Ok(info.map(|info| Member {
+        Ok(info.map(|info| TreeMember {
             id: info.instance_id,
             parent: info.parent_instance_id,
             status: InstanceStatus::from_framework(Some(&info.status)),
@@ -30,7 +30,7 @@ impl<P: Provider + ?Sized> Grove for Backend<'_, P> {
         }))
     }
 
-    async fn ended_at(&mut self, member: &Member) -> Result<Option<Timestamp>> {
+    async fn ended_at(&mut self, member: &TreeMember) -> Result<Option<Timestamp>> {
         if !matches!(member.status, InstanceStatus::Completed | InstanceStatus::Failed) {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! What is asked of a purge, and what it answers.
+//! Request and report of a purge.
 
 use serde::{Deserialize, Serialize};
 

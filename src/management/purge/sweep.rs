@@ -10,15 +10,15 @@ use crate::management::{ManagementError, PurgeReport, PurgeRequest, Result, Time
 
 /// A store whose trees are deleted.
 #[async_trait::async_trait]
-pub(crate) trait Grove: Send {
+pub(crate) trait PurgeBackend: Send {
     /// Ids of the instances that have completed or failed, oldest first.
     async fn ended(&mut self) -> Result<Vec<String>>;
 
     /// The instance, if it is there.
-    async fn find(&mut self, instance: &str) -> Result<Option<Member>>;
+    async fn find(&mut self, instance: &str) -> Result<Option<TreeMember>>;
 
     /// When an instance completed or failed; `None` when it has not, or nobody knows.
-    async fn ended_at(&mut self, member: &Member) -> Result<Option<Timestamp>>;
+    async fn ended_at(&mut self, member: &TreeMember) -> Result<Option<Timestamp>>;
 
     /// Ids of the instances that it started as children.
     async fn children(&mut self, instance: &str) -> Result<Vec<String>>;
@@ -30,7 +30,7 @@ pub(crate) trait Grove: Send {
 
 /// An instance as a purge looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Member {
+pub(crate) struct TreeMember {
     pub(crate) id: String,
     pub(crate) parent: Option<String>,
     pub(crate) status: InstanceStatus,
@@ -38,7 +38,7 @@ pub(crate) struct Member {
 }
 
 /// Purges.
-pub(crate) async fn purge<G: Grove>(grove: &mut G, request: &PurgeRequest) -> Result<PurgeReport> {
+pub(crate) async fn purge<G: PurgeBackend>(grove: &mut G, request: &PurgeRequest) -> Result<PurgeReport> {
     Sweep(grove).purge(request).await
 }
 
@@ -105,7 +105,7 @@ impl Run<'_> {
     }
 }
 
-impl<G: Grove> Sweep<'_, G> {
+impl<G: PurgeBackend> Sweep<'_, G> {
     async fn purge(&mut self, request: &PurgeRequest) -> Result<PurgeReport> {
         let report = PurgeReport { dry_run: request.dry_run, ..PurgeReport::default() };
         let mut run = Run { request, report, batch: Vec::new() };

@@ -10,7 +10,7 @@ use super::tracker::{Decoded, HistoryView, RECALL, Tracker};
 use crate::catalogue;
 use crate::labels::{EventType, FailureReason};
 use crate::source::{Batch, Census, Position, Reading, Request, Source, SourceError, Start, within};
-use crate::state::{Kept, StateFile, Unusable};
+use crate::state::{Persisted, StateFile, Unusable};
 use crate::telemetry::{LogThrottle, Telemetry};
 
 /// A position that moved without an event is not worth a write to the disk more often than this.
@@ -18,14 +18,14 @@ const SAVE_IDLE: Duration = Duration::from_secs(60);
 
 /// What is kept over a restart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct State {
+pub(crate) struct CounterState {
     /// Of the store; see [`Census::identity`].
     identity: Option<String>,
     position: Position,
     totals: Totals,
 }
 
-impl Kept for State {
+impl Persisted for CounterState {
     fn fits(&self) -> bool {
         self.totals.fits()
     }
@@ -37,7 +37,7 @@ pub(crate) struct Follower {
     /// What the tracker begins with when it has to begin anew.
     max_names: usize,
     backfill: bool,
-    file: Option<Arc<StateFile<State>>>,
+    file: Option<Arc<StateFile<CounterState>>>,
     /// What the state file said of its store, until the store was seen to be that one.
     claimed: Option<Option<String>>,
     identity: Option<String>,
@@ -49,7 +49,12 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn new(store: &str, max_names: usize, backfill: bool, file: Option<StateFile<State>>) -> Self {
+    pub(crate) fn new(
+        store: &str,
+        max_names: usize,
+        backfill: bool,
+        file: Option<StateFile<CounterState>>,
+    ) -> Self {
         let mut follower = Self {
             tracker: Tracker::new(now_ms(), Start::first(backfill), max_names),
             max_names,
@@ -69,7 +74,7 @@ impl Follower {
         let Some(file) = &self.file else { return };
         match file.load() {
             Ok(None) => {}
-            Ok(Some(Ok(State { identity, position, totals }))) => {
+            Ok(Some(Ok(CounterState { identity, position, totals }))) => {
                 self.tracker = Tracker::resume(position, totals, self.max_names);
                 self.claimed = Some(identity);
             }
@@ -229,8 +234,11 @@ impl Follower {
         let Some(file) = &self.file else { return };
         let due = self.unsaved || self.saved_at.is_none_or(|at| at.elapsed() >= SAVE_IDLE);
         let Some((position, totals)) = self.tracker.state().filter(|_| due) else { return };
-        let state =
-            State { identity: self.identity.clone(), position: position.clone(), totals: totals.clone() };
+        let state = CounterState {
+            identity: self.identity.clone(),
+            position: position.clone(),
+            totals: totals.clone(),
+        };
         let file = Arc::clone(file);
         let path = file.path().display().to_string();
         let saved = tokio::task::spawn_blocking(move || file.save(&state))

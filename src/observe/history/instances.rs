@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::fold::Change;
+use super::counter::Change;
 use super::totals::Orchestration;
 use crate::labels::InstanceStatus;
 use crate::source::{InstanceCensus, InstanceCount};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
-use super::totals::{Orchestration, Place};
-use crate::history::{Brief, Facts, Opens, Wait};
+use super::totals::{Orchestration, SlotIndex};
+use crate::history::{EventRef, Facts, PendingWaits, Wait};
 use crate::labels::WaitReason;
 use crate::source::{ExecutionKey, Waiting};
 
@@ -17,13 +17,13 @@ pub(super) struct Running {
     /// Of the framework that began it.
     pub(super) runtime_version: Arc<str>,
     /// Where its orchestration and version are counted, and where its distributions are.
-    pub(super) place: Place,
-    pub(super) distributions: Place,
+    pub(super) place: SlotIndex,
+    pub(super) distributions: SlotIndex,
     pub(super) started_ms: u64,
     /// Its first event was read.
     pub(super) began: bool,
     pub(super) events: u64,
-    pub(super) opens: Opens<Place>,
+    pub(super) opens: PendingWaits<SlotIndex>,
     /// It has ended by continuing as new; the next execution has not begun.
     pub(super) continued: bool,
     facts: Facts,
@@ -35,11 +35,11 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn new(
-        event: &Brief<'_>,
+        event: &EventRef<'_>,
         orchestration: Orchestration,
         runtime_version: Arc<str>,
-        place: Place,
-        distributions: Place,
+        place: SlotIndex,
+        distributions: SlotIndex,
     ) -> Self {
         Self {
             execution_id: event.execution_id,
@@ -50,7 +50,7 @@ impl Running {
             started_ms: event.timestamp_ms,
             began: event.is_read,
             events: 1,
-            opens: Opens::default(),
+            opens: PendingWaits::default(),
             continued: false,
             facts: Facts::default(),
             suspect: false,

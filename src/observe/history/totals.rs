@@ -140,7 +140,7 @@ impl<L: Eq + Hash> Counts<L> {
 }
 
 /// Where a name is counted in a [`Named`].
-pub(super) type Place = u32;
+pub(super) type SlotIndex = u32;
 
 /// Totals by name. A name keeps its place for ever; when `max` have one, the rest is counted under `other`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -151,7 +151,7 @@ pub(super) type Place = u32;
 ))]
 pub(crate) struct Named<K: Eq + Hash, V> {
     max: usize,
-    places: HashMap<K, Place>,
+    places: HashMap<K, SlotIndex>,
     entries: Vec<(K, V)>,
     /// Names without a place that have been met since the last look.
     dropped: HashSet<K>,
@@ -196,7 +196,7 @@ impl<K: Clone + Eq + Hash + Other, V: Default> Named<K, V> {
     }
 
     /// The place of a name, made if there is room.
-    pub(super) fn place(&mut self, key: &K) -> Place {
+    pub(super) fn place(&mut self, key: &K) -> SlotIndex {
         if let Some(place) = self.places.get(key) {
             return *place;
         }
@@ -213,14 +213,14 @@ impl<K: Clone + Eq + Hash + Other, V: Default> Named<K, V> {
         }
     }
 
-    fn add(&mut self, key: K) -> Place {
-        let place = Place::try_from(self.entries.len()).unwrap_or(Place::MAX);
+    fn add(&mut self, key: K) -> SlotIndex {
+        let place = SlotIndex::try_from(self.entries.len()).unwrap_or(SlotIndex::MAX);
         self.entries.push((key.clone(), V::default()));
         self.places.insert(key, place);
         place
     }
 
-    pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut V> {
+    pub(super) fn get_mut(&mut self, place: SlotIndex) -> Option<&mut V> {
         self.entries.get_mut(usize::try_from(place).ok()?).map(|(_, value)| value)
     }
 

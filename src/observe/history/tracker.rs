@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use foldhash::HashSet;
 
-use super::fold::{Fold, Purpose};
+use super::counter::{HistoryCounter, Purpose};
 use super::instances::Instances;
 use super::running::{self, Survey};
 use super::totals::Totals;
-use crate::history::Brief;
+use crate::history::EventRef;
 use crate::labels::EventType;
 use crate::source::{Batch, Census, Chunk, ExecutionKey, InstanceCensus, Position, RunningInstance, Start};
 
-/// Executions asked for in one read of what they did before.
+/// Batch size of history recalls.
 pub(super) const RECALL: usize = 500;
 
 /// A recount that nothing calls for, to see that the reckoning is right.
@@ -24,7 +24,7 @@ const RECOUNT_FACTOR: u32 = 1000;
 /// Follows one store's history.
 #[derive(Debug)]
 pub(crate) struct Tracker {
-    fold: Fold,
+    counter: HistoryCounter,
     start: Start,
     instances: Instances,
     /// Running executions whose past is not known yet.
@@ -52,13 +52,13 @@ pub(crate) struct HistoryView {
 }
 
 /// Decoded events of one read.
-pub(crate) struct Decoded<'a>(Vec<Brief<'a>>);
+pub(crate) struct Decoded<'a>(Vec<EventRef<'a>>);
 
 impl<'a> Decoded<'a> {
     pub(crate) fn new(chunks: &'a [Chunk]) -> Self {
         let mut events = Vec::with_capacity(chunks.iter().map(Chunk::len).sum());
         for chunk in chunks {
-            chunk.each(|row| events.push(Brief::of(row).unwrap_or_else(|_| Brief::unread(row))));
+            chunk.each(|row| events.push(EventRef::of(row).unwrap_or_else(|_| EventRef::unread(row))));
         }
         Self(events)
     }
@@ -78,7 +78,7 @@ impl Tracker {
 
     fn with(totals: Totals, start: Start) -> Self {
         Self {
-            fold: Fold::new(totals),
+            counter: HistoryCounter::new(totals),
             start,
             instances: Instances::default(),
             unknown: Vec::new(),
@@ -120,8 +120,8 @@ impl Tracker {
     pub(crate) fn recalled(&mut self, executions: usize) {
         for row in self.unknown.drain(..executions.min(self.unknown.len())) {
             // Its first event is damaged or too large, or it has none at all: it runs nevertheless.
-            if !self.fold.running().contains_key(&row.key.instance_id) {
-                self.fold.adopt(row);
+            if !self.counter.running().contains_key(&row.key.instance_id) {
+                self.counter.adopt(row);
             }
         }
         if self.unknown.is_empty() {
@@ -143,7 +143,7 @@ impl Tracker {
             }
             if event.event_id == 1 {
                 begun.insert(key);
-            } else if !begun.contains(&key) && self.fold.is_stray(event) {
+            } else if !begun.contains(&key) && self.counter.is_stray(event) {
                 strays.insert(ExecutionKey { instance_id: key.0.into(), execution_id: key.1 });
             }
         }
@@ -153,13 +153,13 @@ impl Tracker {
     /// Takes a piece of the past of executions.
     pub(crate) fn recall(&mut self, chunk: &Chunk) {
         for event in &Decoded::new(std::slice::from_ref(chunk)).0 {
-            self.fold.take(event, Purpose::Recall);
+            self.counter.take(event, Purpose::Recall);
         }
     }
 
     /// What was read last is gone: what was known of executions may be untrue, and is learnt again.
     pub(crate) fn lose(&mut self) {
-        self.fold.forget();
+        self.counter.forget();
         self.instances.forget();
         self.unknown.clear();
     }
@@ -167,13 +167,13 @@ impl Tracker {
     /// Counts what was read, and goes on behind it. Whether anything was counted.
     pub(crate) fn advance(&mut self, decoded: &Decoded<'_>, batch: &Batch) -> bool {
         for event in &decoded.0 {
-            self.fold.take(event, Purpose::Count);
+            self.counter.take(event, Purpose::Count);
         }
-        self.fold.totals.missed += batch.missed;
+        self.counter.totals.missed += batch.missed;
         self.backlog = batch.backlog;
         self.start = Start::After(batch.position.clone());
-        self.instances.take(self.fold.take_changes());
-        self.fold.tidy();
+        self.instances.take(self.counter.take_changes());
+        self.counter.tidy();
         !decoded.0.is_empty() || batch.missed > 0
     }
 
@@ -199,8 +199,8 @@ impl Tracker {
         let waiting = census.waiting.take();
         let known = level && self.unknown.is_empty();
         Some(HistoryView {
-            survey: known.then(|| running::survey(self.fold.running_mut(), waiting.as_ref())),
-            totals: self.fold.totals.clone(),
+            survey: known.then(|| running::survey(self.counter.running_mut(), waiting.as_ref())),
+            totals: self.counter.totals.clone(),
             backlog: self.backlog,
         })
     }
@@ -215,25 +215,25 @@ impl Tracker {
         self.checked = Some(now);
         self.check_after = RECOUNT.max(took.saturating_mul(RECOUNT_FACTOR));
         for row in &recount.counts {
-            self.fold.announce(&row.orchestration, &row.version);
+            self.counter.announce(&row.orchestration, &row.version);
         }
         let here: HashSet<&ExecutionKey> = running.iter().map(|row| &row.key).collect();
-        self.fold.running_mut().retain(|id, running| {
+        self.counter.running_mut().retain(|id, running| {
             let key = ExecutionKey { instance_id: id.clone(), execution_id: running.execution_id };
             here.contains(&key)
         });
-        let known = self.fold.running();
+        let known = self.counter.running();
         let unknown = running.into_iter().filter(|row| !known.contains_key(&row.key.instance_id));
         self.unknown = unknown.collect();
         if self.instances.adopt(recount) == Some(false) {
-            self.fold.totals.mismatches += 1;
+            self.counter.totals.mismatches += 1;
         }
     }
 
     /// Where to go on after a restart, and what was counted until there.
     pub(crate) fn state(&self) -> Option<(&Position, &Totals)> {
         match &self.start {
-            Start::After(position) => Some((position, &self.fold.totals)),
+            Start::After(position) => Some((position, &self.counter.totals)),
             Start::Now { .. } | Start::Beginning => None,
         }
     }
@@ -245,7 +245,7 @@ impl Tracker {
 
     /// Names that found no place in the totals since the last call: executions, orchestrations, activities, children.
     pub(crate) fn take_dropped(&mut self) -> [u64; 4] {
-        let totals = &mut self.fold.totals;
+        let totals = &mut self.counter.totals;
         [
             totals.executions.take_dropped(),
             totals.orchestrations.take_dropped(),

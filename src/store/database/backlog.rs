@@ -21,7 +21,7 @@ pub(in crate::store) struct Rows {
     pub(in crate::store) instances: Vec<Option<Box<str>>>,
 }
 
-/// What is told of the worker table.
+/// The worker table by activity and tag.
 pub(in crate::store) struct Worker {
     pub(in crate::store) queue: QueueStats,
     pub(in crate::store) activities: Vec<ActivityBacklog>,

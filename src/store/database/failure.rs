@@ -13,7 +13,7 @@ use crate::source::SourceError;
 
 /// A failure inside a backend.
 #[derive(Debug)]
-pub(in crate::store) struct Failure {
+pub(in crate::store) struct StoreError {
     pub(in crate::store) reason: FailureReason,
     message: String,
     advice: Option<Cow<'static, str>>,
@@ -21,7 +21,7 @@ pub(in crate::store) struct Failure {
     passing: bool,
 }
 
-impl Failure {
+impl StoreError {
     pub(in crate::store) fn new(reason: FailureReason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), advice: None, passing: reason == FailureReason::Replaced }
     }

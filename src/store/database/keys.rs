@@ -1,10 +1,10 @@
 //! Numbers that come from outside.
 
-use super::reading::Answer;
+use super::reading::QueryResult;
 pub(in crate::store) use crate::management::keys::{List, check_limit, refused};
 use crate::management::{ManagementError, PageRequest};
 
-pub(in crate::store) fn position(list: List, page: &PageRequest) -> Answer<Option<i64>> {
+pub(in crate::store) fn position(list: List, page: &PageRequest) -> QueryResult<Option<i64>> {
     check_limit(page.limit)?;
     Ok(list.number(page.after.as_deref())?)
 }

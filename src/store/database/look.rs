@@ -1,4 +1,4 @@
-//! What is asked of one snapshot of a store, whatever the database, and the answers that are made of it.
+//! Management answers that take several reads of one snapshot, on any database.
 
 mod export;
 mod snapshot;
@@ -8,4 +8,4 @@ mod waits;
 pub(in crate::store) use export::export;
 pub(in crate::store) use snapshot::Look;
 pub(in crate::store) use tree::tree;
-pub(in crate::store) use waits::{Item, Past, Row, Standing, Take, waits};
+pub(in crate::store) use waits::{InstanceState, Item, OpenWaitReader, Row, RowSink, waits};

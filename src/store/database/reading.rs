@@ -1,4 +1,4 @@
-//! Reading a store: one bounded read transaction, whoever asks and whatever the database.
+//! Reading a store in one bounded read transaction, on any database.
 //!
 //! A backend has a `Reader` with `begin(limit)`, which takes a consistent snapshot; `guard(limit, work)`, which waits for
 //! what is read from it; and `end(snapshot, answer)`, which lets the answer pass if the snapshot was good. [`read`] is one such read; [`ask`] is a call of somebody who asks, with
@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::failure::Failure;
+use super::failure::StoreError;
 use crate::management::ManagementError;
 
 /// One read transaction on a reader: `read!(reader, limit, snapshot => work)`, where `work` is a `Result` of
-/// [`Failure`]. Tried twice where a second try is worth it: a copy that is being replaced is usually whole a moment
+/// [`StoreError`]. Tried twice where a second try is worth it: a copy that is being replaced is usually whole a moment
 /// later.
 ///
 /// A macro, because a function that takes the work as an async closure gives no `Send` future.
@@ -41,7 +41,7 @@ macro_rules! read {
 }
 pub(in crate::store) use read;
 
-/// One call: `ask!(readers, place, snapshot => work)`, where `work` is an [`Answer`].
+/// One call: `ask!(readers, place, snapshot => work)`, where `work` is a [`QueryResult`].
 macro_rules! ask {
     ($readers:expr, $place:expr, $snapshot:ident => $work:expr) => {{
         let mut lent = $readers.lend().await?;
@@ -54,38 +54,38 @@ macro_rules! ask {
 }
 pub(in crate::store) use ask;
 
-/// Why a read gave no answer: the store, or what was asked.
-pub(in crate::store) enum Refusal {
-    Store(Failure),
+/// Why a read failed: the store, or the caller's request.
+pub(in crate::store) enum QueryError {
+    Store(StoreError),
     Asked(ManagementError),
 }
 
-pub(in crate::store) type Answer<T> = Result<T, Refusal>;
+pub(in crate::store) type QueryResult<T> = Result<T, QueryError>;
 
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
+impl From<StoreError> for QueryError {
+    fn from(failure: StoreError) -> Self {
         Self::Store(failure)
     }
 }
 
-impl From<sqlx::Error> for Refusal {
+impl From<sqlx::Error> for QueryError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
     }
 }
 
-impl From<ManagementError> for Refusal {
+impl From<ManagementError> for QueryError {
     fn from(error: ManagementError) -> Self {
         Self::Asked(error)
     }
 }
 
 /// What the asker did wrong is an answer to the reader.
-pub(in crate::store) fn settle<T>(answer: Answer<T>) -> Result<Result<T, ManagementError>, Failure> {
+pub(in crate::store) fn settle<T>(answer: QueryResult<T>) -> Result<Result<T, ManagementError>, StoreError> {
     match answer {
         Ok(answer) => Ok(Ok(answer)),
-        Err(Refusal::Asked(error)) => Ok(Err(error)),
-        Err(Refusal::Store(failure)) => Err(failure),
+        Err(QueryError::Asked(error)) => Ok(Err(error)),
+        Err(QueryError::Store(failure)) => Err(failure),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A connection to the server that can only be asked inside a transaction.
+//! A connection that can only be queried inside a transaction.
 //!
 //! A pooler in transaction mode lends a connection of the server for one transaction. Outside of one, a statement and its
 //! parameters may reach different connections, and so a statement that another client prepared; and what is set for the
@@ -19,7 +19,7 @@ use sqlx::{Connection as _, Describe, Either, Execute, Executor, Postgres};
 
 use super::open::open;
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::url::PostgresUrl;
 
 /// What the server interrupts is over by then; a server that does not even do that is given up.
@@ -100,7 +100,7 @@ impl Connection {
     ///
     /// Whatever ended a kept connection since its last transaction (a limit of idleness, a restart, a pooler, a firewall that
     /// forgot it) says nothing about the server now: then it goes over a new one, whose failure counts.
-    pub(super) async fn begin(&mut self, begin: Begin) -> Result<Transaction, Failure> {
+    pub(super) async fn begin(&mut self, begin: Begin) -> Result<Transaction, StoreError> {
         if let Some(kept) = self.kept.take() {
             let begun = tokio::time::timeout(left(begin.deadline) / 2, Transaction::begin(kept, begin)).await;
             if let Ok(Ok(transaction)) = begun {
@@ -116,7 +116,7 @@ impl Connection {
     }
 
     /// Commits, and keeps the connection.
-    pub(super) async fn commit(&mut self, mut transaction: Transaction) -> Result<(), Failure> {
+    pub(super) async fn commit(&mut self, mut transaction: Transaction) -> Result<(), StoreError> {
         transaction.simple("COMMIT").await?;
         self.kept = Some(transaction.inner);
         Ok(())
@@ -147,7 +147,7 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    async fn begin(inner: PgConnection, begin: Begin) -> Result<Self, Failure> {
+    async fn begin(inner: PgConnection, begin: Begin) -> Result<Self, StoreError> {
         let mut transaction = Self { inner, connected: None };
         transaction.simple(&begin.sql()).await?;
         Ok(transaction)
@@ -155,7 +155,7 @@ impl Transaction {
 
     /// Ends this transaction and begins another in one message: so it is the same server, and the same process of it, whoever
     /// stands between.
-    pub(super) async fn then(&mut self, begin: Begin) -> Result<(), Failure> {
+    pub(super) async fn then(&mut self, begin: Begin) -> Result<(), StoreError> {
         self.simple(&format!("COMMIT; {}", begin.sql())).await
     }
 
@@ -165,14 +165,14 @@ impl Transaction {
     }
 
     /// Statements without parameters and rows, in one message.
-    pub(super) async fn simple(&mut self, sql: &str) -> Result<(), Failure> {
+    pub(super) async fn simple(&mut self, sql: &str) -> Result<(), StoreError> {
         self.execute(sqlx::raw_sql(sql)).await?;
         Ok(())
     }
 }
 
-pub(super) fn hangs(limit: Duration) -> Failure {
-    Failure::new(
+pub(super) fn hangs(limit: Duration) -> StoreError {
+    StoreError::new(
         FailureReason::Timeout,
         format!("no answer within {limit:?}: the server or the network hangs"),
     )

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use sqlx::postgres::PgDatabaseError;
 
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// For those who cannot log in.
 pub(super) const LOGIN: &str = "Check user and password. The password may be in the file that password-file=PATH in the URL names, in PGPASSWORD, or in \
@@ -23,9 +23,10 @@ const CLOSED: &str = "the connection was closed in the middle: the server ended,
                       Postgres server";
 
 /// An error that the server reported.
-pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
+pub(in crate::store) fn classify(error: &PgDatabaseError) -> StoreError {
     let (code, message) = (error.code(), error.message());
-    let failure = |reason, words: &str| Failure::new(reason, format!("{words}: {message} (SQLSTATE {code})"));
+    let failure =
+        |reason, words: &str| StoreError::new(reason, format!("{words}: {message} (SQLSTATE {code})"));
     match code {
         // A standby gives way to the changes it has to replay.
         "40001" | "40P01" if error.file() == Some("postgres.c") => {
@@ -88,30 +89,34 @@ pub(in crate::store) fn classify(error: &PgDatabaseError) -> Failure {
             Some("XX") => failure(FailureReason::Corrupt, "the server reports damage")
                 .advise("See the server's log."),
             // A message of another class may quote what is in a row.
-            _ => Failure::new(FailureReason::Other, format!("the server failed (SQLSTATE {code})")),
+            _ => StoreError::new(FailureReason::Other, format!("the server failed (SQLSTATE {code})")),
         },
     }
 }
 
 /// The server interrupts what takes too long and what is cancelled with one code, from one place. `late`: it had no time
 /// left.
-pub(super) fn interrupted(failure: Failure, late: bool) -> Failure {
+pub(super) fn interrupted(failure: StoreError, late: bool) -> StoreError {
     if failure.reason != FailureReason::Timeout || !failure.is_passing() {
         failure
     } else if late {
-        Failure::new(failure.reason, "reading took longer than the limit and was interrupted by the server")
+        StoreError::new(
+            failure.reason,
+            "reading took longer than the limit and was interrupted by the server",
+        )
     } else {
-        Failure::new(FailureReason::Other, "the read was cancelled on the server").passing()
+        StoreError::new(FailureReason::Other, "the read was cancelled on the server").passing()
     }
 }
 
 /// An error that is not the server's; `None` when it is none of a connection either.
-pub(in crate::store) fn of_the_connection(error: &sqlx::Error) -> Option<Failure> {
-    let unavailable = |words: String| Some(Failure::new(FailureReason::Unavailable, words).advise(ADDRESS));
+pub(in crate::store) fn of_the_connection(error: &sqlx::Error) -> Option<StoreError> {
+    let unavailable =
+        |words: String| Some(StoreError::new(FailureReason::Unavailable, words).advise(ADDRESS));
     match error {
         // What rustls refuses comes as an error of reading.
         sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
-            Some(Failure::new(FailureReason::Tls, format!("no encrypted connection: {error}")))
+            Some(StoreError::new(FailureReason::Tls, format!("no encrypted connection: {error}")))
         }
         // How many bytes were expected is of no use to anybody: of a server of something else it is nonsense.
         sqlx::Error::Io(error)
@@ -127,10 +132,10 @@ pub(in crate::store) fn of_the_connection(error: &sqlx::Error) -> Option<Failure
         }
         sqlx::Error::Io(error) => unavailable(format!("cannot reach the server: {error}")),
         sqlx::Error::Tls(error) => {
-            Some(Failure::new(FailureReason::Tls, format!("no encrypted connection: {error}")))
+            Some(StoreError::new(FailureReason::Tls, format!("no encrypted connection: {error}")))
         }
         sqlx::Error::Configuration(error) => {
-            Some(Failure::new(FailureReason::Tls, format!("the connection is not set up well: {error}")))
+            Some(StoreError::new(FailureReason::Tls, format!("the connection is not set up well: {error}")))
         }
         // What the driver makes of no answer at all.
         sqlx::Error::Protocol(error) if error.contains("SSLRequest: 0x00") => unavailable(CLOSED.to_owned()),

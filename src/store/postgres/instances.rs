@@ -10,12 +10,12 @@ use super::sql::{count, millis, name_prefix, text};
 use crate::labels::InstanceStatus;
 use crate::labels::name::shorten;
 use crate::source::{ExecutionKey, InstanceCensus, InstanceCount, RunningInstance};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::group::Names;
 
 /// Counts instances by the status of their current execution. Executions without an instance (the framework leaves such)
 /// are never counted.
-pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, Failure> {
+pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, StoreError> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT name, version, status, COUNT(*) FROM ( \
@@ -42,7 +42,7 @@ pub(super) async fn census(snapshot: &mut Snapshot) -> Result<InstanceCensus, Fa
 }
 
 /// The running instances and their current executions.
-async fn running(snapshot: &mut Snapshot, mut names: Names) -> Result<Vec<RunningInstance>, Failure> {
+async fn running(snapshot: &mut Snapshot, mut names: Names) -> Result<Vec<RunningInstance>, StoreError> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT i.instance_id, i.current_execution_id, {name}, {version}, {started} FROM {schema}.executions e \
@@ -70,7 +70,7 @@ async fn running(snapshot: &mut Snapshot, mut names: Names) -> Result<Vec<Runnin
 }
 
 /// How many instances there are.
-pub(super) async fn total(snapshot: &mut Snapshot) -> Result<u64, Failure> {
+pub(super) async fn total(snapshot: &mut Snapshot) -> Result<u64, StoreError> {
     let sql = format!("SELECT COUNT(*) FROM {}.instances", snapshot.schema);
     let row = sqlx::query(&sql).fetch_one(snapshot.allow().await?).await?;
     Ok(count(&row, 0)?)
@@ -78,7 +78,7 @@ pub(super) async fn total(snapshot: &mut Snapshot) -> Result<u64, Failure> {
 
 /// When the newest of them was written, by the clock of the worker that did. Twice as dear as counting them: the column is
 /// behind others.
-pub(super) async fn newest(snapshot: &mut Snapshot) -> Result<Option<i64>, Failure> {
+pub(super) async fn newest(snapshot: &mut Snapshot) -> Result<Option<i64>, StoreError> {
     let sql = format!("SELECT {} FROM {}.instances", millis("MAX(updated_at)"), snapshot.schema);
     let connection = snapshot.allow().await?;
     Ok(sqlx::query_scalar(&sql).fetch_one(connection).await?)

@@ -6,7 +6,7 @@ use sqlx::Row;
 use super::reader::Snapshot;
 use super::schema::{Schema, Tables};
 use super::sql::raw;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::items::{BEGINNING, Item, Items, LARGEST};
 
 /// Ids in one statement.
@@ -35,7 +35,7 @@ pub(super) async fn update(
     snapshot: &mut Snapshot,
     table: &'static str,
     ids: &[i64],
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT id, octet_length(work_item)::int8, \

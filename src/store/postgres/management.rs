@@ -1,4 +1,4 @@
-//! A Postgres store as a [`ManagementAPI`](crate::management::ManagementAPI): everything that people may read of it.
+//! A Postgres store as a [`ManagementAPI`](crate::management::ManagementAPI): all that can be read of it.
 //!
 //! Each call is one read transaction of bounded time. No index leads to the newest instances, to names or to statuses: a
 //! first page costs one look at every row of `instances`; lists by status, which is in another table, look at the newest
@@ -22,7 +22,7 @@ use crate::store::database::look::Look;
 use crate::store::database::reading::{Readers, ask};
 use crate::store::url::PostgresUrl;
 
-/// Answers people about one Postgres store, over one connection: the poller has the other.
+/// Answers management calls about one Postgres store, over one connection: the poller has the other.
 pub(super) struct PostgresManagement {
     place: PostgresUrl,
     readers: Readers<Reader>,

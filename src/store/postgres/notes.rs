@@ -1,14 +1,14 @@
-//! What people should know of how a store is read, in words. Each stays the same while nothing changes, for the log tells
+//! Remarks on how a store is read. Each stays the same while nothing changes, for the log tells
 //! them once.
 
 use super::rights;
 use super::schema::Schema;
-use super::standby::Moment;
+use super::standby::ReplicaTime;
 
 /// Workers' clocks that are this far ahead of the database's are worth a word.
 const AHEAD_MS: i64 = 5_000;
 
-pub(super) fn of(schema: &Schema, moment: &Moment, ahead_ms: i64, pooled: bool) -> Vec<String> {
+pub(super) fn of(schema: &Schema, moment: &ReplicaTime, ahead_ms: i64, pooled: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if pooled {
         notes.push(

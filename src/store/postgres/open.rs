@@ -14,7 +14,7 @@ use sqlx::postgres::{PgConnection, PgSslMode};
 
 use super::{error, rights};
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::url::PostgresUrl;
 use settings::Settings;
 
@@ -25,11 +25,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const NO_TLS: &str = "server does not support TLS";
 
 /// Connects, within `limit` at most.
-pub(super) async fn open(url: &PostgresUrl, limit: Duration) -> Result<PgConnection, Failure> {
+pub(super) async fn open(url: &PostgresUrl, limit: Duration) -> Result<PgConnection, StoreError> {
     let limit = limit.min(CONNECT_TIMEOUT);
     match tokio::time::timeout(limit, connect(url)).await {
         Ok(connected) => connected,
-        Err(_) => Err(Failure::new(
+        Err(_) => Err(StoreError::new(
             FailureReason::Unavailable,
             format!("no connection within {limit:?}: the server does not answer"),
         )
@@ -37,7 +37,7 @@ pub(super) async fn open(url: &PostgresUrl, limit: Duration) -> Result<PgConnect
     }
 }
 
-async fn connect(url: &PostgresUrl) -> Result<PgConnection, Failure> {
+async fn connect(url: &PostgresUrl) -> Result<PgConnection, StoreError> {
     let settings = Settings::of(url).await?;
     let mode = settings.options.get_ssl_mode();
     // The driver takes `allow` for `disable`, and `prefer` for final.
@@ -74,7 +74,7 @@ struct Refused {
     /// The server's, if it was the server.
     code: Option<String>,
     words: String,
-    failure: Failure,
+    failure: StoreError,
 }
 
 impl Refused {
@@ -91,7 +91,7 @@ impl Refused {
     }
 
     /// With what to do about it.
-    fn explain(self, settings: &Settings) -> Failure {
+    fn explain(self, settings: &Settings) -> StoreError {
         let Self { code, words, failure } = self;
         let options = &settings.options;
         match (code.as_deref(), &settings.remark) {

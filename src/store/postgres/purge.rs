@@ -13,8 +13,10 @@ use super::connection::{Begin, Connection, Purpose, Transaction};
 use super::schema::Schema;
 use super::sql::{millis, moment, text, time, within_reach};
 use crate::labels::{FailureReason, InstanceStatus};
-use crate::management::{Grove, ManagementError, Member, PurgeReport, PurgeRequest, Timestamp, purge};
-use crate::store::database::failure::Failure;
+use crate::management::{
+    ManagementError, PurgeBackend, PurgeReport, PurgeRequest, Timestamp, TreeMember, purge,
+};
+use crate::store::database::failure::StoreError;
 use crate::store::url::PostgresUrl;
 
 /// A turn that is being acknowledged holds its instance for milliseconds.
@@ -39,7 +41,7 @@ pub(super) async fn purge_completed(
 }
 
 /// The store; `None` on a standby.
-async fn find(connection: &mut Connection, limit: Duration) -> Result<Option<Schema>, Failure> {
+async fn find(connection: &mut Connection, limit: Duration) -> Result<Option<Schema>, StoreError> {
     let mut transaction = begin(connection, limit).await?;
     let standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut transaction).await?;
     if standby {
@@ -50,7 +52,7 @@ async fn find(connection: &mut Connection, limit: Duration) -> Result<Option<Sch
     Ok(Some(schema))
 }
 
-async fn begin(connection: &mut Connection, limit: Duration) -> Result<Transaction, Failure> {
+async fn begin(connection: &mut Connection, limit: Duration) -> Result<Transaction, StoreError> {
     let deadline = Instant::now() + limit;
     connection.begin(Begin { purpose: Purpose::Write, deadline, lock: LOCK_TIMEOUT }).await
 }
@@ -71,7 +73,7 @@ macro_rules! look {
             let mut $transaction = begin(&mut $primary.connection, $primary.limit).await?;
             let found = $statement.await;
             $primary.connection.roll_back($transaction).await;
-            Ok::<_, Failure>(found?)
+            Ok::<_, StoreError>(found?)
         };
         look.await.map_err(|failure| failure.answer(&$primary.place, $primary.limit))
     }};
@@ -82,7 +84,7 @@ impl Primary {
         &mut self,
         instances: &[String],
         older_than: Timestamp,
-    ) -> Result<Result<(), ManagementError>, Failure> {
+    ) -> Result<Result<(), ManagementError>, StoreError> {
         let mut transaction = begin(&mut self.connection, self.limit).await?;
         let deleted = self.delete_in(&mut transaction, instances, older_than).await;
         match &deleted {
@@ -97,7 +99,7 @@ impl Primary {
         transaction: &mut Transaction,
         instances: &[String],
         older_than: Timestamp,
-    ) -> Result<Result<(), ManagementError>, Failure> {
+    ) -> Result<Result<(), ManagementError>, StoreError> {
         let schema = &self.schema;
         let lock = format!(
             "SELECT 1 FROM {schema}.instances WHERE instance_id = ANY($1) ORDER BY instance_id FOR UPDATE"
@@ -105,7 +107,7 @@ impl Primary {
         sqlx::query(&lock).bind(instances).execute(&mut *transaction).await?;
         // What is locked stays; before, a pooler may have led elsewhere, or somebody put another schema in its place.
         if Schema::probe(transaction, &schema.name).await? != *schema {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Replaced,
                 "the schema is another than the one that this purge began with",
             ));
@@ -125,7 +127,7 @@ async fn look_again(
     schema: &Schema,
     instances: &[String],
     older_than: Timestamp,
-) -> Result<Result<(), ManagementError>, Failure> {
+) -> Result<Result<(), ManagementError>, StoreError> {
     let sql = format!(
         "SELECT COUNT(*) FROM {schema}.instances i \
          JOIN {schema}.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
@@ -158,7 +160,7 @@ async fn look_again(
 }
 
 #[async_trait::async_trait]
-impl Grove for Primary {
+impl PurgeBackend for Primary {
     async fn ended(&mut self) -> Result<Vec<String>, ManagementError> {
         let sql = format!(
             "SELECT i.instance_id FROM {schema}.instances i \
@@ -169,7 +171,7 @@ impl Grove for Primary {
         look!(self, transaction => sqlx::query_scalar(&sql).fetch_all(&mut transaction))
     }
 
-    async fn find(&mut self, instance: &str) -> Result<Option<Member>, ManagementError> {
+    async fn find(&mut self, instance: &str) -> Result<Option<TreeMember>, ManagementError> {
         let sql = format!(
             "SELECT i.instance_id, i.parent_instance_id, e.status, i.current_execution_id FROM {schema}.instances i \
              LEFT JOIN {schema}.executions e ON e.instance_id = i.instance_id AND e.execution_id = i.current_execution_id \
@@ -177,7 +179,7 @@ impl Grove for Primary {
             schema = self.schema
         );
         let member = |row| {
-            Ok::<_, sqlx::Error>(Member {
+            Ok::<_, sqlx::Error>(TreeMember {
                 id: text(&row, 0)?.unwrap_or_default(),
                 parent: text(&row, 1)?,
                 status: InstanceStatus::from_framework(text(&row, 2)?.as_deref()),
@@ -190,7 +192,7 @@ impl Grove for Primary {
         })
     }
 
-    async fn ended_at(&mut self, member: &Member) -> Result<Option<Timestamp>, ManagementError> {
+    async fn ended_at(&mut self, member: &TreeMember) -> Result<Option<Timestamp>, ManagementError> {
         let sql = format!(
             "SELECT {} FROM {}.executions WHERE instance_id = $1 AND execution_id = $2 \
              AND status IN ('Completed', 'Failed')",

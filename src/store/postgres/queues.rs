@@ -18,7 +18,7 @@ use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
 use crate::source::{Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
 use crate::store::database::backlog::{self, Worker};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::group::{self, unsigned};
 use crate::store::database::items::{Item, Items, START_PREFIXES, TIMER_PREFIX};
 use rows::Rows;
@@ -38,7 +38,7 @@ pub(super) async fn census(
     snapshot: &mut Snapshot,
     items: &mut QueueItems,
     before: &Sequences,
-) -> Result<Counted, Failure> {
+) -> Result<Counted, StoreError> {
     let schema = snapshot.schema.clone();
     // For the census after this one.
     let sequences = sequences(snapshot, &schema).await?;
@@ -78,7 +78,7 @@ fn dequeued(before: &Sequences, now: &Sequences, queue: Queue, ids: &[i64]) -> O
 
 /// `None` where they tell nothing: on a standby they are ahead by as many as a crash may cost, and a role may not be
 /// allowed to look.
-async fn sequences(snapshot: &mut Snapshot, schema: &Schema) -> Result<Sequences, Failure> {
+async fn sequences(snapshot: &mut Snapshot, schema: &Schema) -> Result<Sequences, StoreError> {
     let mut last = [None; 3];
     if snapshot.moment.replication.is_some() || !schema.sequences {
         return Ok(last);
@@ -94,8 +94,8 @@ async fn sequences(snapshot: &mut Snapshot, schema: &Schema) -> Result<Sequences
     Ok(last)
 }
 
-/// What waits, for people.
-pub(super) async fn depths(snapshot: &mut Snapshot) -> Result<QueueDepths, Failure> {
+/// Queue depths for the `ManagementAPI`.
+pub(super) async fn depths(snapshot: &mut Snapshot) -> Result<QueueDepths, StoreError> {
     let schema = snapshot.schema.clone();
     // Of timers alone it matters which execution they are of.
     let Orchestrator { queue, timer, pending_timers, .. } =
@@ -141,7 +141,7 @@ struct Orchestrator {
     /// Timers that are not due, of executions that have not ended.
     pending_timers: u64,
     ids: Vec<i64>,
-    /// Whom the rows keep waiting; of activities nothing.
+    /// Instances that wait for these rows; none for activities.
     waiting: Waiting,
 }
 
@@ -149,7 +149,7 @@ async fn orchestrator(
     snapshot: &mut Snapshot,
     items: &mut Items,
     decoded: Decoded,
-) -> Result<Orchestrator, Failure> {
+) -> Result<Orchestrator, StoreError> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT {columns}, timer, SUM(orphan::int)::int8, ended, execution, array_agg(instance_id), array_agg(attempts > 0) \
@@ -237,7 +237,7 @@ async fn worker(
     snapshot: &mut Snapshot,
     schema: &Schema,
     items: &mut Items,
-) -> Result<(Worker, Vec<i64>), Failure> {
+) -> Result<(Worker, Vec<i64>), StoreError> {
     let rows = worker_rows(snapshot, schema).await?;
     let ids: Vec<i64> = rows.iter().flat_map(|rows| rows.ids.iter().copied()).collect();
     items::update(items, snapshot, "worker_queue", &ids).await?;
@@ -245,7 +245,7 @@ async fn worker(
 }
 
 /// The rows of the worker table by tag, by whether they were tried before, and by state.
-async fn worker_rows(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<backlog::Rows>, Failure> {
+async fn worker_rows(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<backlog::Rows>, StoreError> {
     let sql = format!(
         "SELECT {columns}, tag, attempts > 0 \
          FROM ( \
@@ -273,14 +273,14 @@ async fn worker_rows(snapshot: &mut Snapshot, schema: &Schema) -> Result<Vec<bac
 }
 
 /// The instances of which a runtime takes a turn.
-async fn executing(snapshot: &mut Snapshot) -> Result<Vec<Box<str>>, Failure> {
+async fn executing(snapshot: &mut Snapshot) -> Result<Vec<Box<str>>, StoreError> {
     let now_ms = snapshot.moment.now_ms;
     let sql = format!("SELECT instance_id FROM {}.instance_locks WHERE locked_until > $1", snapshot.schema);
     let ids: Vec<Text> = sqlx::query_scalar(&sql).bind(now_ms).fetch_all(snapshot.transaction()).await?;
     Ok(ids.into_iter().map(|Text(id)| id.into_boxed_str()).collect())
 }
 
-async fn ready_instances(snapshot: &mut Snapshot) -> Result<u64, Failure> {
+async fn ready_instances(snapshot: &mut Snapshot) -> Result<u64, StoreError> {
     let now_ms = snapshot.moment.now_ms;
     let schema = &snapshot.schema;
     let sql = format!(
@@ -294,7 +294,7 @@ async fn ready_instances(snapshot: &mut Snapshot) -> Result<u64, Failure> {
     Ok(count(&row, 0)?)
 }
 
-async fn leases(snapshot: &mut Snapshot, table: &'static str) -> Result<Leases, Failure> {
+async fn leases(snapshot: &mut Snapshot, table: &'static str) -> Result<Leases, StoreError> {
     let now_ms = snapshot.moment.now_ms;
     let schema = &snapshot.schema;
     let sql = format!(
@@ -305,7 +305,7 @@ async fn leases(snapshot: &mut Snapshot, table: &'static str) -> Result<Leases, 
 }
 
 /// The newest moment that a worker wrote into the tables of leases, by its own clock.
-pub(super) async fn newest_lease(snapshot: &mut Snapshot) -> Result<Option<i64>, Failure> {
+pub(super) async fn newest_lease(snapshot: &mut Snapshot) -> Result<Option<i64>, StoreError> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT GREATEST((SELECT MAX(locked_at) FROM {schema}.instance_locks), (SELECT MAX(last_activity_at) FROM {schema}.sessions))"
@@ -317,7 +317,7 @@ pub(super) async fn newest_lease(snapshot: &mut Snapshot) -> Result<Option<i64>,
 pub(super) async fn sizes(
     snapshot: &mut Snapshot,
     schema: &Schema,
-) -> Result<Vec<(&'static str, u64)>, Failure> {
+) -> Result<Vec<(&'static str, u64)>, StoreError> {
     const TABLES: [&str; 9] = [
         "executions",
         "history",

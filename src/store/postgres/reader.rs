@@ -1,4 +1,4 @@
-//! One read of a store, whoever asks: one read-only transaction, a moment.
+//! One read of a store: one read-only transaction, a moment.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,9 @@ use super::error;
 use super::schema::Schema;
 use super::session::Sessions;
 use super::sql::millis;
-use super::standby::{Memory, Moment, Server};
+use super::standby::{Memory, ReplicaTime, Server};
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::url::PostgresUrl;
 
 /// A statement may take this much longer than the whole read: half of the time after which the server is given up.
@@ -40,7 +40,7 @@ pub(super) struct Snapshot {
     /// What the server lets a statement take now.
     allowed: Duration,
     pub(super) schema: Schema,
-    pub(super) moment: Moment,
+    pub(super) moment: ReplicaTime,
     /// The server's clock less ours.
     pub(super) skew_ms: i64,
     /// Whether the store may be another than at the read before: another server, database or run of it.
@@ -61,7 +61,7 @@ impl Snapshot {
 
     /// Lets the server interrupt statements that come now at the end of the whole read's time. Called before each that
     /// may take long: the server's limit is for one statement.
-    pub(super) async fn allow(&mut self) -> Result<&mut Transaction, Failure> {
+    pub(super) async fn allow(&mut self) -> Result<&mut Transaction, StoreError> {
         let now = Instant::now();
         // Not asked for again while it would change next to nothing.
         if now + self.allowed > self.deadline + SLACK || now + self.allowed < self.deadline {
@@ -71,7 +71,7 @@ impl Snapshot {
     }
 
     /// The same, at `deadline` if that is earlier.
-    pub(super) async fn allow_until(&mut self, deadline: Instant) -> Result<&mut Transaction, Failure> {
+    pub(super) async fn allow_until(&mut self, deadline: Instant) -> Result<&mut Transaction, StoreError> {
         self.due = deadline.min(self.deadline);
         self.allowed = self.due.saturating_duration_since(Instant::now());
         // 0 would be no limit.
@@ -87,7 +87,7 @@ impl Reader {
     }
 
     /// Begins a read transaction: everything in it is interrupted after `limit`.
-    pub(super) async fn begin(&mut self, limit: Duration) -> Result<Snapshot, Failure> {
+    pub(super) async fn begin(&mut self, limit: Duration) -> Result<Snapshot, StoreError> {
         let deadline = Instant::now() + limit;
         let mut transaction = self.connection.begin(begin(Purpose::Ask, deadline)).await?;
         let taken = tokio::time::timeout(limit + GRACE, self.take_snapshot(&mut transaction, deadline)).await;
@@ -112,8 +112,8 @@ impl Reader {
     pub(super) async fn guard<T>(
         &self,
         limit: Duration,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         tokio::time::timeout(limit + GRACE, work).await.unwrap_or_else(|_| Err(hangs(limit)))
     }
 
@@ -121,8 +121,8 @@ impl Reader {
     pub(super) async fn end<T>(
         &mut self,
         snapshot: Snapshot,
-        answer: Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        answer: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let answer = answer.map_err(|failure| error::interrupted(failure, is_past(snapshot.due)));
         self.connection.roll_back(snapshot.transaction).await;
         answer
@@ -132,7 +132,7 @@ impl Reader {
         &mut self,
         transaction: &mut Transaction,
         deadline: Instant,
-    ) -> Result<Taken, Failure> {
+    ) -> Result<Taken, StoreError> {
         let mut server = Server::ask(transaction).await?;
         if server.deserves_another_look(&mut self.memory) {
             tokio::time::sleep(MOMENT).await;
@@ -164,7 +164,7 @@ fn is_past(due: Instant) -> bool {
 /// What a snapshot is of.
 struct Taken {
     schema: Schema,
-    moment: Moment,
+    moment: ReplicaTime,
     skew_ms: i64,
     fresh: bool,
 }

@@ -9,7 +9,7 @@ use sqlx::Row;
 use super::connection::Transaction;
 use super::rights::{self, Missing};
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// Which of the framework's providers made the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ const MIGRATIONS: &str = "_duroxide_migrations";
 
 impl Schema {
     /// The schema `name`, as the transaction sees it.
-    pub(super) async fn probe(transaction: &mut Transaction, name: &str) -> Result<Self, Failure> {
+    pub(super) async fn probe(transaction: &mut Transaction, name: &str) -> Result<Self, StoreError> {
         // A database without an encoding holds any bytes, and would refuse to send them as UTF-8.
         let rights = sqlx::query(
             "SELECT current_user::text, has_schema_privilege(oid, 'USAGE'), \
@@ -186,7 +186,7 @@ impl Schema {
             .map(|(table, column)| format!("{table}.{column}"))
             .collect();
         if !missing.is_empty() {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Schema,
                 format!("the duroxide store in schema {name} lacks {}", missing.join(", ")),
             )
@@ -200,7 +200,7 @@ impl Schema {
             REQUIRED.iter().map(|(table, _)| (*table).to_owned()).filter(|table| closed.contains(table));
         let missing = Missing { usage: !usage, tables: closed.collect() };
         if !missing.is_empty() {
-            return Err(Failure::new(FailureReason::Permission, missing.words(&role, name))
+            return Err(StoreError::new(FailureReason::Permission, missing.words(&role, name))
                 .advise(rights::grants(&role, name)));
         }
 
@@ -262,15 +262,15 @@ fn quoted(name: &str) -> String {
 pub(super) const SEQUENCES: [&str; 2] = ["orchestrator_queue_id_seq", "worker_queue_id_seq"];
 
 /// A view runs functions of its owner, with the rights of whoever reads it.
-fn no_table(schema: &str, relation: &str) -> Failure {
-    Failure::new(FailureReason::Schema, format!("{relation} in schema {schema} is no table")).advise(
+fn no_table(schema: &str, relation: &str) -> StoreError {
+    StoreError::new(FailureReason::Schema, format!("{relation} in schema {schema} is no table")).advise(
         "The framework makes tables. A view in the place of one would run functions of its owner with the rights of the \
          exporter's role, so it is not read.",
     )
 }
 
 /// There is no store here; perhaps there are some elsewhere.
-async fn no_store(transaction: &mut Transaction, words: String) -> Failure {
+async fn no_store(transaction: &mut Transaction, words: String) -> StoreError {
     let found: Result<Vec<String>, _> = sqlx::query_scalar(
         "SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relname = $1 ORDER BY 1 LIMIT 20",
@@ -287,5 +287,5 @@ async fn no_store(transaction: &mut Transaction, words: String) -> Failure {
             schemas.iter().map(|name| rights::quoted(name)).collect::<Vec<_>>().join(", ")
         ),
     };
-    Failure::new(FailureReason::Schema, words).advise(advice)
+    StoreError::new(FailureReason::Schema, words).advise(advice)
 }

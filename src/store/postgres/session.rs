@@ -1,4 +1,4 @@
-//! Whose transaction it was: which server, and which process of it. Poolers are told by what they do.
+//! The server, and its process, behind a transaction. Poolers are recognised by their behaviour.
 
 use std::time::Duration;
 

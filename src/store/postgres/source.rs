@@ -10,12 +10,12 @@ use crate::labels::Clock;
 use crate::source::{
     Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, StoreKind, Take,
 };
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::high_water::Counters;
 use crate::store::database::reading::read;
 use crate::store::url::PostgresUrl;
 
-/// What metrics and people are told of the backend.
+/// The backend, as metrics and messages show it.
 const KIND: StoreKind = StoreKind {
     name: "postgres",
     orphans: "The framework drops such a message when it comes upon it, and leaves an execution without an instance.",
@@ -58,7 +58,7 @@ impl PostgresSource {
 }
 
 impl Known {
-    async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, Failure> {
+    async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, StoreError> {
         if snapshot.fresh {
             // Perhaps another store.
             (self.newest_ms, self.total_at) = (None, None);
@@ -78,7 +78,11 @@ impl Known {
     }
 
     /// How many instances there are, when that was not found out just before.
-    async fn total(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Option<u64>, Failure> {
+    async fn total(
+        &mut self,
+        snapshot: &mut Snapshot,
+        request: Request<'_>,
+    ) -> Result<Option<u64>, StoreError> {
         let began = Instant::now();
         if !request.recount && request.history.is_some() && self.total_at.is_some_and(|at| began < at) {
             return Ok(None);
@@ -89,7 +93,7 @@ impl Known {
         Ok(Some(total))
     }
 
-    async fn census(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Census, Failure> {
+    async fn census(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Census, StoreError> {
         let mut counted = queues::census(snapshot, &mut self.items, &self.sequences).await?;
         let instances = if request.recount { Some(instances::census(snapshot).await?) } else { None };
         let total_instances = self.total(snapshot, request).await?;

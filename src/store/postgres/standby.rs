@@ -15,7 +15,7 @@ use sqlx::Row;
 use super::connection::Transaction;
 use super::session::Session;
 use crate::source::Replication;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 pub(super) use memory::Memory;
 use recovery::{Receiver, Standby};
 
@@ -32,7 +32,7 @@ pub(super) struct Server {
 
 /// What time it is in a snapshot.
 #[derive(Debug, Clone)]
-pub(super) struct Moment {
+pub(super) struct ReplicaTime {
     /// The store's "now".
     pub(super) now_ms: i64,
     /// The server's clock.
@@ -47,7 +47,7 @@ impl Server {
     /// Asks in a transaction before that of the snapshot: what is said of the replay then holds for the snapshot, too. In
     /// the same one it would not, for whatever is asked takes the snapshot first: what is replayed between the two would be
     /// missing in it.
-    pub(super) async fn ask(transaction: &mut Transaction) -> Result<Self, Failure> {
+    pub(super) async fn ask(transaction: &mut Transaction) -> Result<Self, StoreError> {
         let sql = format!(
             "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8, pg_is_in_recovery(), {}",
             Session::COLUMNS
@@ -63,10 +63,10 @@ impl Server {
 
     /// The moment of a snapshot that was taken when the server's clock said `clock_ms`. `newest_ms`: the newest change
     /// in it, for a standby that tells of none.
-    pub(super) fn moment(&self, memory: &mut Memory, clock_ms: i64, newest_ms: Option<i64>) -> Moment {
+    pub(super) fn moment(&self, memory: &mut Memory, clock_ms: i64, newest_ms: Option<i64>) -> ReplicaTime {
         let Some(standby) = &self.standby else {
             *memory = Memory::default();
-            return Moment { now_ms: clock_ms, clock_ms, replication: None, last_replay_age_ms: None };
+            return ReplicaTime { now_ms: clock_ms, clock_ms, replication: None, last_replay_age_ms: None };
         };
         memory.learn(standby, self.clock_ms);
         let known_ms = standby.last_replay_ms.or(newest_ms).max(memory.level_ms(standby));
@@ -76,7 +76,7 @@ impl Server {
             known_ms.map_or(clock_ms, |known| known.min(clock_ms))
         };
         let receiver_up = standby.receiver.is_up();
-        Moment {
+        ReplicaTime {
             now_ms,
             clock_ms,
             replication: Some(Replication {

@@ -44,11 +44,11 @@ use super::instances;
 use super::reader::Snapshot;
 use super::sql::{Text, millis};
 use crate::source::{Batch, Chunk, ExecutionKey, Position, Start, Take};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::pieces::Pieces;
 use horizon::{Horizon, Origin};
 use marks::Marks;
-use position::{Cursor, Place, Resumed, Sweep};
+use position::{Cursor, Resumed, Sweep, SweepKey};
 use rows::{Range, Step};
 
 /// A step ends after so many instances.
@@ -72,7 +72,7 @@ struct Changed {
 
 /// A step along the history; and when the newest of the instances that changed was written, by the clock of the worker that
 /// did.
-pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batch, Option<i64>), Failure> {
+pub(super) async fn step(snapshot: &mut Snapshot, start: &Start) -> Result<(Batch, Option<i64>), StoreError> {
     let mut horizon = Horizon::read(snapshot).await?;
     let now_ms = snapshot.moment.now_ms;
     let identity = snapshot.schema.identity.clone();
@@ -130,7 +130,7 @@ pub(super) async fn recall(
     executions: &[ExecutionKey],
     position: &Position,
     take: &mut Take<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let cursor = Cursor::of(position)?;
     let horizon = Horizon::read(snapshot).await?;
     for some in executions.chunks(RECALLED) {
@@ -148,7 +148,7 @@ async fn changed(
     cursor: &Cursor,
     horizon: &Horizon,
     limit: i64,
-) -> Result<Changed, Failure> {
+) -> Result<Changed, StoreError> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT array_agg(id ORDER BY id), array_agg(age ORDER BY id), {newest} FROM ( \
@@ -171,7 +171,7 @@ async fn now(
     snapshot: &mut Snapshot,
     mut cursor: Cursor,
     horizon: &Horizon,
-) -> Result<(Batch, Option<i64>), Failure> {
+) -> Result<(Batch, Option<i64>), StoreError> {
     if horizon.oldest < horizon.next {
         let changed = changed(snapshot, horizon.oldest, &cursor, horizon, i64::MAX).await?;
         let written = rows::transactions(snapshot, &changed.ids, horizon, cursor.read_ms).await?;
@@ -186,7 +186,7 @@ async fn follow(
     snapshot: &mut Snapshot,
     mut cursor: Cursor,
     horizon: &Horizon,
-) -> Result<(Batch, Option<i64>), Failure> {
+) -> Result<(Batch, Option<i64>), StoreError> {
     let began = cursor.position();
     let now_ms = snapshot.moment.now_ms;
     let from = cursor.from.unwrap_or(horizon.oldest);
@@ -226,7 +226,7 @@ async fn follow(
             Some(_) => new.get(done),
             None => done.checked_sub(1).and_then(|last| new.get(last)),
         };
-        let after = place.map(|instance| Place { instance: instance.clone(), event });
+        let after = place.map(|instance| SweepKey { instance: instance.clone(), event });
         cursor.sweep = Some(Sweep { after, sparse: true, ..Sweep::to(horizon.oldest, now_ms, left) });
     }
     let batch = batch(chunks, began, cursor.position(), left + waiting);
@@ -239,7 +239,7 @@ async fn sweep_on(
     mut cursor: Cursor,
     mut sweep: Sweep,
     horizon: &Horizon,
-) -> Result<Batch, Failure> {
+) -> Result<Batch, StoreError> {
     let began = cursor.position();
     if horizon.oldest < sweep.to {
         // A standby that is behind the server where this began: not everything is to be seen.
@@ -261,7 +261,7 @@ async fn sweep_on(
         None => done.checked_sub(1).and_then(|last| instances.get(last)),
     };
     if let Some(instance) = place {
-        sweep.after = Some(Place { instance: instance.clone(), event });
+        sweep.after = Some(SweepKey { instance: instance.clone(), event });
     }
     // What came while it was under way is read next.
     let mut backlog = 1;

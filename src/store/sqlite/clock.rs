@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::schema::Schema;
 use super::sql;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// A last event above this is not read for its time alone.
 const LARGEST_EVENT: i64 = 1 << 20;
@@ -25,7 +25,7 @@ pub(super) fn wall_ms() -> i64 {
 pub(super) async fn newest_change(
     connection: &mut SqliteConnection,
     schema: &Schema,
-) -> Result<Option<i64>, Failure> {
+) -> Result<Option<i64>, StoreError> {
     let sessions = if schema.sessions { "UNION ALL SELECT MAX(last_activity_at) FROM sessions" } else { "" };
     // The queues' `created_at` has whole seconds; the others have milliseconds. What was enqueued in the last of
     // these seconds was visible from then on: without its `visible_at` it would look delayed.

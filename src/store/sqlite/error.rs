@@ -4,12 +4,12 @@ use sqlx::error::DatabaseError as _;
 use sqlx::sqlite::SqliteError;
 
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
-pub(in crate::store) fn classify(error: &SqliteError) -> Failure {
+pub(in crate::store) fn classify(error: &SqliteError) -> StoreError {
     let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or(0);
     let (reason, message, advice) = meaning(code);
-    let failure = Failure::new(reason, format!("{message}: {} (code {code})", error.message()));
+    let failure = StoreError::new(reason, format!("{message}: {} (code {code})", error.message()));
     match advice {
         Some(advice) => failure.advise(advice),
         None => failure,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// The store's files at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,15 +69,15 @@ pub(super) const TICK: Duration = Duration::from_millis(20);
 
 impl Files {
     /// Looks at the store at `path`, through all links: SQLite follows them, and keeps the other files beside the real one.
-    pub(super) fn inspect(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn inspect(path: &Path) -> Result<Self, StoreError> {
         let real = std::fs::canonicalize(path).map_err(|error| not_there(path, &error))?;
         let metadata = std::fs::metadata(&real).map_err(|error| not_there(path, &error))?;
         if !metadata.is_file() {
-            return Err(Failure::new(FailureReason::Unavailable, "it is not a file"));
+            return Err(StoreError::new(FailureReason::Unavailable, "it is not a file"));
         }
         let wal = companion(&real, "-wal")?;
         if metadata.len() == 0 && wal.is_none() {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Schema,
                 "the file is empty: no store has been created in it",
             ));
@@ -85,7 +85,7 @@ impl Files {
         // duroxide's stores are in WAL mode. Beside another one a journal means that a write is under way or was cut
         // off: without locks it would be read half-written, and rolling it back is not ours to do.
         if companion(&real, "-journal")?.is_some_and(|journal| journal.len() > 0) {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Locked,
                 "a -journal lies beside it: it is being written in rollback mode, or a write was cut off",
             ));
@@ -175,8 +175,8 @@ fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
     i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
 }
 
-fn not_there(path: &Path, error: &Error) -> Failure {
-    let unavailable = |message: String| Failure::new(FailureReason::Unavailable, message);
+fn not_there(path: &Path, error: &Error) -> StoreError {
+    let unavailable = |message: String| StoreError::new(FailureReason::Unavailable, message);
     match error.kind() {
         ErrorKind::NotFound if path.is_symlink() => {
             unavailable("it is a link, and at its end there is no such file".to_owned())
@@ -187,19 +187,19 @@ fn not_there(path: &Path, error: &Error) -> Failure {
         },
         ErrorKind::NotFound => unavailable("there is no such file".to_owned()),
         ErrorKind::PermissionDenied => {
-            Failure::new(FailureReason::Permission, "its directory may not be entered by this user")
+            StoreError::new(FailureReason::Permission, "its directory may not be entered by this user")
         }
         _ => unavailable(error.to_string()),
     }
 }
 
 /// A file beside the main one, if it is there.
-fn companion(path: &Path, suffix: &str) -> Result<Option<Metadata>, Failure> {
+fn companion(path: &Path, suffix: &str) -> Result<Option<Metadata>, StoreError> {
     let found = match std::fs::symlink_metadata(beside(path, suffix)) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Unavailable,
                 format!("looking for its {suffix}: {error}"),
             ));
@@ -208,7 +208,7 @@ fn companion(path: &Path, suffix: &str) -> Result<Option<Metadata>, Failure> {
     if found.is_file() {
         return Ok(Some(found));
     }
-    Err(Failure::new(
+    Err(StoreError::new(
         FailureReason::Unavailable,
         format!(
             "its {suffix} is no file but something else, such as a link, which SQLite does not follow there"

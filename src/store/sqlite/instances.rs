@@ -8,12 +8,12 @@ use sqlx::sqlite::SqliteConnection;
 use super::{sql, text};
 use crate::labels::InstanceStatus;
 use crate::source::{ExecutionKey, InstanceCensus, InstanceCount, RunningInstance};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::group::Names;
 
 /// Counts instances by the status of their current execution. Reads `instances` once and looks up one execution
 /// for each; executions without an instance (the framework leaves such) are never counted.
-pub(super) async fn census(connection: &mut SqliteConnection) -> Result<InstanceCensus, Failure> {
+pub(super) async fn census(connection: &mut SqliteConnection) -> Result<InstanceCensus, StoreError> {
     let sql = format!(
         "SELECT name, version, status, COUNT(*) FROM ( \
            SELECT {name} AS name, {version} AS version, e.status AS status FROM instances i \
@@ -41,7 +41,7 @@ pub(super) async fn census(connection: &mut SqliteConnection) -> Result<Instance
 async fn running(
     connection: &mut SqliteConnection,
     mut names: Names,
-) -> Result<Vec<RunningInstance>, Failure> {
+) -> Result<Vec<RunningInstance>, StoreError> {
     let sql = format!(
         "SELECT i.instance_id, i.current_execution_id, {name}, {version}, {started} \
          FROM executions e \
@@ -69,7 +69,7 @@ async fn running(
 }
 
 /// How many instances there are: SQLite looks at the leaves of its smallest index, and at no row.
-pub(super) async fn total(connection: &mut SqliteConnection) -> Result<u64, Failure> {
+pub(super) async fn total(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
     let row = sqlx::query("SELECT COUNT(*) FROM instances").fetch_one(connection).await?;
     Ok(sql::count(&row, 0)?)
 }

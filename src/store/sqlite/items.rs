@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::large::LargeRows;
 use super::{sql, text};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::items::{BEGINNING, Item, Items, LARGEST};
 
 /// SQLite reads all of a text to give its beginning. This is the most that is read for that, once for each row.
@@ -41,7 +41,7 @@ pub(super) async fn update(
     items: &mut Items,
     connection: &mut SqliteConnection,
     table: &'static str,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let ids = format!("SELECT json_group_array(id) FROM {table}");
     let row = sqlx::query(&ids).fetch_one(&mut *connection).await?;
     let unread = items.unread(&text::numbers(sql::bytes(&row, 0)?));

@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::schema::Schema;
 use super::{clock, sql, text};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::items::LARGE;
 
 /// The columns of a row of this size are kept. To walk over fewer pages costs no more than to keep them.
@@ -54,7 +54,7 @@ impl LargeRows {
         connection: &mut SqliteConnection,
         schema: &Schema,
         ids: impl Iterator<Item = i64>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StoreError> {
         if !schema.worker_tells {
             return Ok(());
         }
@@ -89,7 +89,7 @@ impl LargeRows {
         connection: &mut SqliteConnection,
         schema: &Schema,
         ids: impl Iterator<Item = i64>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StoreError> {
         if !schema.orchestrator_tells {
             return Ok(());
         }
@@ -116,7 +116,7 @@ impl LargeRows {
         columns: &Columns<'_>,
         unchanged: &str,
         ids: impl Iterator<Item = i64>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StoreError> {
         let mut known = std::mem::take(&mut self.0);
         let rows: Vec<Value> = ids.map(|id| known.remove(&id).unwrap_or_else(|| json!([id]))).collect();
         if rows.is_empty() {

@@ -1,4 +1,4 @@
-//! A SQLite store as a [`ManagementAPI`](crate::management::ManagementAPI): everything that people may read of it, and
+//! A SQLite store as a [`ManagementAPI`](crate::management::ManagementAPI): all that can be read of it, and
 //! nothing that writes.
 //!
 //! Each call is one read transaction of bounded time, so that a runtime's `-wal` does not grow behind it; lists that
@@ -15,7 +15,7 @@ mod waits;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reader::{Place, Reader};
+use super::reader::{Reader, StoreLocation};
 use crate::management::{Capabilities, ManagementError};
 use crate::store::database::answers::{READS, answers};
 use crate::store::database::look::Look;
@@ -24,7 +24,7 @@ use crate::store::database::reading::{Readers, ask};
 /// Calls that read at the same time; further ones wait. People are few, and each read is a scan at worst.
 const READERS: usize = 2;
 
-/// Answers people about one SQLite store.
+/// Answers management calls about one SQLite store.
 pub(super) struct SqliteManagement {
     /// The path, to be shown.
     place: String,
@@ -32,7 +32,7 @@ pub(super) struct SqliteManagement {
 }
 
 impl SqliteManagement {
-    pub(super) fn new(place: Place, limit: Duration) -> Self {
+    pub(super) fn new(place: StoreLocation, limit: Duration) -> Self {
         let recognised = Arc::default();
         let shown = place.path.display().to_string();
         let readers = std::iter::repeat_n(place, READERS);

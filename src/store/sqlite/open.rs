@@ -10,10 +10,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
-use super::super::connect::Neighbour;
+use super::super::connect::Deployment;
 use super::files::{Access, Files, beside};
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// Readers of a WAL store wait for nobody, except in rare moments (recovery, a rollback-mode copy).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -39,15 +39,15 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    pub(super) async fn open(files: Files, neighbour: Neighbour) -> Result<Self, Failure> {
+    pub(super) async fn open(files: Files, deployment: Deployment) -> Result<Self, StoreError> {
         let path = files.path().to_owned();
         let (path, parameters, private) = match files.access() {
-            Access::Shared if neighbour == Neighbour::OtherProcess => (path, "mode=ro&readonly_shm=1", None),
+            Access::Shared if deployment == Deployment::Sidecar => (path, "mode=ro&readonly_shm=1", None),
             Access::Shared => (path, "mode=ro", None),
             Access::AtRest => (path, "mode=ro&immutable=1", None),
-            Access::PrivateCopy if neighbour == Neighbour::ThisProcess => {
+            Access::PrivateCopy if deployment == Deployment::Embedded => {
                 // Reading the file to copy it would drop the locks of a runtime that opens it at this moment.
-                return Err(Failure::new(
+                return Err(StoreError::new(
                     FailureReason::Unavailable,
                     "it has a -wal but no -shm yet. It can be read when the application has opened it; a copy needs its \
                      -shm, too, or an exporter that is a process of its own",
@@ -110,22 +110,22 @@ impl Opened {
 /// Runs what may hang with its file system off the threads that serve scrapes.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
+) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| Failure::new(FailureReason::Other, error.to_string()))
+        .map_err(|error| StoreError::new(FailureReason::Other, error.to_string()))
 }
 
-fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, TempDir), Failure> {
+fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, TempDir), StoreError> {
     if size > LARGEST_PRIVATE_COPY {
-        return Err(Failure::new(
+        return Err(StoreError::new(
             FailureReason::Unavailable,
             "the copy has a -wal but no -shm and is too large to copy again: copy the -shm, too, or fold the -wal \
              in before copying (sqlite3 FILE 'PRAGMA wal_checkpoint(TRUNCATE)')",
         ));
     }
     let temporary = |error: std::io::Error| {
-        Failure::new(
+        StoreError::new(
             FailureReason::Other,
             format!(
                 "it has a -wal but no -shm, and copying it to {} failed ({}): set TMPDIR to a directory with room for it",
@@ -137,7 +137,7 @@ fn private_copy(path: &Path, size: u64) -> Result<(PathBuf, TempDir), Failure> {
     // The new directory is ours: what may not be done is to read the store.
     let copying = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => {
-            Failure::new(FailureReason::Permission, "the file or its -wal may not be read by this user")
+            StoreError::new(FailureReason::Permission, "the file or its -wal may not be read by this user")
         }
         _ => temporary(error),
     };

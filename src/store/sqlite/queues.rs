@@ -17,16 +17,16 @@ use crate::labels::{MessageState, Queue};
 use crate::management::QueueDepths;
 use crate::source::{Leases, QueueCensus, QueueDetail, QueueStats, Waiting};
 use crate::store::database::backlog::{self, Worker};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::group::{self, Group};
 use crate::store::database::items::{LARGE, START_PREFIXES, TIMER_PREFIX};
 
-/// What waits, for people.
+/// Queue depths for the `ManagementAPI`.
 pub(super) async fn depths(
     connection: &mut SqliteConnection,
     schema: &Schema,
     now_ms: i64,
-) -> Result<QueueDepths, Failure> {
+) -> Result<QueueDepths, StoreError> {
     let Orchestrator { queue, timer, pending_timers, .. } =
         orchestrator(connection, now_ms, Ids::Not, &Known::default(), &KnownRunning::default()).await?;
     let mut worker = group::empty();
@@ -46,7 +46,7 @@ pub(super) async fn census(
     items: &mut QueueItems,
     known: &mut KnownRunning,
     now_ms: i64,
-) -> Result<(QueueCensus, Waiting), Failure> {
+) -> Result<(QueueCensus, Waiting), StoreError> {
     let QueueItems { orchestrator: messages, worker: work } = items;
     items::update(&mut messages.items, connection, "orchestrator_queue").await?;
     messages.large.update_orchestrator(connection, schema, messages.items.above(LARGE_ROW)).await?;
@@ -108,13 +108,13 @@ struct Orchestrator {
     timer: QueueStats,
     /// Timers that are not due, of executions that have not ended.
     pending_timers: u64,
-    /// Whom the rows keep waiting.
+    /// Instances that wait for these rows.
     waiting: Waiting,
     /// See [`KnownRunning::found`].
     running: Vec<Vec<u8>>,
 }
 
-/// Whether it is to be told whose the rows are.
+/// Whether to return the instance ids as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ids {
     Too,
@@ -127,7 +127,7 @@ async fn orchestrator(
     ids: Ids,
     messages: &Known,
     known: &KnownRunning,
-) -> Result<Orchestrator, Failure> {
+) -> Result<Orchestrator, StoreError> {
     // As JSON, which keeps every id apart from the next, and costs far less than a row for each.
     let (untried, tried, running) = match ids {
         Ids::Too => (
@@ -222,7 +222,7 @@ async fn worker_rows(
     schema: &Schema,
     now_ms: i64,
     work: &Known,
-) -> Result<Vec<backlog::Rows>, Failure> {
+) -> Result<Vec<backlog::Rows>, StoreError> {
     let mut read = vec!["id", "lock_token", "locked_until", "created_at", "attempt_count"];
     read.extend(schema.worker_visible_at.then_some("visible_at"));
     read.extend(schema.worker_tag.then_some("tag"));
@@ -279,7 +279,7 @@ fn group(row: &SqliteRow) -> Result<Group, sqlx::Error> {
 }
 
 /// The instances of which a runtime takes a turn.
-async fn executing(connection: &mut SqliteConnection, now_ms: i64) -> Result<Vec<Box<str>>, Failure> {
+async fn executing(connection: &mut SqliteConnection, now_ms: i64) -> Result<Vec<Box<str>>, StoreError> {
     let row = sqlx::query(
         "SELECT json_group_array(CAST(instance_id AS TEXT)) FROM instance_locks WHERE locked_until > ?1",
     )
@@ -293,7 +293,7 @@ async fn ready_instances(
     connection: &mut SqliteConnection,
     now_ms: i64,
     messages: &Known,
-) -> Result<u64, Failure> {
+) -> Result<u64, StoreError> {
     let sql = format!(
         "SELECT COUNT(DISTINCT q.instance_id) FROM {} q \
          LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
@@ -308,7 +308,7 @@ async fn leases(
     connection: &mut SqliteConnection,
     table: &'static str,
     now_ms: i64,
-) -> Result<Leases, Failure> {
+) -> Result<Leases, StoreError> {
     let row = sqlx::query(&format!(
         "SELECT COUNT(*) FILTER (WHERE locked_until > ?1), COUNT(*) FILTER (WHERE locked_until <= ?1) FROM {table}"
     ))
@@ -325,7 +325,7 @@ async fn throughput(
     orchestrator: &QueueStats,
     worker: &QueueStats,
     timer: &QueueStats,
-) -> Result<([Option<u64>; 3], [Option<u64>; 3]), Failure> {
+) -> Result<([Option<u64>; 3], [Option<u64>; 3]), StoreError> {
     let mut enqueued = [None; 3];
     let mut dequeued = [None; 3];
     let rows = |stats: &QueueStats| stats.messages.iter().flatten().sum::<u64>();

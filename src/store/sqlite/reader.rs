@@ -1,4 +1,4 @@
-//! One read of a store, whoever asks: look at the files, open them, one read transaction, look again.
+//! One read of a store: look at the files, open them, one read transaction, look again.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::SqliteConnection;
 use tokio::task::JoinHandle;
 
-use super::super::connect::Neighbour;
+use super::super::connect::Deployment;
 use super::clock;
 use super::files::{self, Access, Files};
 use super::open::Opened;
 use super::schema::Schema;
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// Which store: where it is, and how it may be opened.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct StoreLocation {
     pub(super) path: PathBuf,
     /// From the URL: whether the file is a copy.
     pub(super) replica: Option<bool>,
-    pub(super) neighbour: Neighbour,
+    pub(super) deployment: Deployment,
 }
 
 /// What has been seen of a store's files, shared by all its readers.
@@ -38,10 +38,10 @@ pub(super) struct Recognised {
 
 impl Recognised {
     /// Takes note of the files; whether the store is live, and its generation.
-    fn note(&mut self, files: &Files) -> Result<(bool, u64), Failure> {
+    fn note(&mut self, files: &Files) -> Result<(bool, u64), StoreError> {
         if let Some(known) = &self.files {
             if files.has_a_wal_of(known) {
-                return Err(Failure::new(
+                return Err(StoreError::new(
                     FailureReason::Replaced,
                     "the file was replaced, but beside it lies the -wal of the one before: remove the old -wal and \
                      -shm before a file is put in their place",
@@ -60,7 +60,7 @@ impl Recognised {
 
 /// Reads one store, one read at a time.
 pub(super) struct Reader {
-    place: Place,
+    place: StoreLocation,
     recognised: Arc<Mutex<Recognised>>,
     schema: Option<(u64, Schema)>,
     /// A connection to a file at rest or to a private copy, which nobody else uses. One that shares the store with
@@ -68,7 +68,7 @@ pub(super) struct Reader {
     /// ends from folding its `-wal` in.
     open: Option<Opened>,
     /// A look at the disk that has not come back yet.
-    looking: Option<JoinHandle<Result<Files, Failure>>>,
+    looking: Option<JoinHandle<Result<Files, StoreError>>>,
 }
 
 /// The store at one moment: an open read transaction.
@@ -83,7 +83,7 @@ pub(super) struct Snapshot {
 
 /// What time it is in a snapshot.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct StoreTime {
     /// The store's "now".
     pub(super) now_ms: i64,
     /// Replicas: age of the newest change.
@@ -107,7 +107,7 @@ impl Snapshot {
 
     /// The moment: the machine's clock, or for a copy that of its newest change. The snapshot was taken before, so
     /// nothing in it is from the future.
-    pub(super) async fn moment(&mut self) -> Result<Moment, Failure> {
+    pub(super) async fn moment(&mut self) -> Result<StoreTime, StoreError> {
         let wall = clock::wall_ms();
         let newest = if self.replica {
             let newest = match self.opened.newest_change {
@@ -119,7 +119,7 @@ impl Snapshot {
         } else {
             None
         };
-        Ok(Moment {
+        Ok(StoreTime {
             now_ms: newest.map_or(wall, |newest| newest.min(wall)),
             last_replay_age_ms: newest.map(|newest| wall.saturating_sub(newest)),
         })
@@ -127,17 +127,17 @@ impl Snapshot {
 }
 
 impl Reader {
-    pub(super) fn new(place: Place, recognised: Arc<Mutex<Recognised>>) -> Self {
+    pub(super) fn new(place: StoreLocation, recognised: Arc<Mutex<Recognised>>) -> Self {
         Self { place, recognised, schema: None, open: None, looking: None }
     }
 
     /// Begins a read transaction: everything in it is interrupted after `limit`.
-    pub(super) async fn begin(&mut self, limit: Duration) -> Result<Snapshot, Failure> {
+    pub(super) async fn begin(&mut self, limit: Duration) -> Result<Snapshot, StoreError> {
         let files = self.settled().await?;
         let (live, generation) = self.recognised().note(&files)?;
         let replica = self.place.replica.unwrap_or(!live);
         if !live && self.place.replica != Some(true) && files.may_be_open_elsewhere() {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Unavailable,
                 "the file has several names (hard links): SQLite would not see what an application writes that has opened \
                  it by another",
@@ -170,8 +170,8 @@ impl Reader {
     pub(super) async fn guard<T>(
         &self,
         _limit: Duration,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         work.await
     }
 
@@ -179,8 +179,8 @@ impl Reader {
     pub(super) async fn end<T>(
         &mut self,
         mut snapshot: Snapshot,
-        answer: Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        answer: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         // Also after a failure, so that the runtime's checkpoints are not held back.
         let ended = sqlx::query("COMMIT").execute(snapshot.connection()).await;
         let answer = match (answer, ended) {
@@ -196,7 +196,7 @@ impl Reader {
         answer
     }
 
-    async fn take_snapshot(&mut self, opened: &mut Opened, generation: u64) -> Result<Schema, Failure> {
+    async fn take_snapshot(&mut self, opened: &mut Opened, generation: u64) -> Result<Schema, StoreError> {
         sqlx::query("BEGIN").execute(opened.connection()).await?;
         let known = self.schema.take().filter(|(of, _)| *of == generation).map(|(_, schema)| schema);
         // The first read takes the snapshot.
@@ -206,12 +206,15 @@ impl Reader {
     }
 
     /// A copy is read without locks: what was read while somebody wrote it means nothing, nor does an error.
-    async fn look_again(&mut self, files: &Files) -> Result<(), Failure> {
+    async fn look_again(&mut self, files: &Files) -> Result<(), StoreError> {
         if files.still_fit(&self.look().await?) {
             return Ok(());
         }
         self.recognised().generation += 1;
-        Err(Failure::new(FailureReason::Replaced, "the file was replaced or changed while it was being read"))
+        Err(StoreError::new(
+            FailureReason::Replaced,
+            "the file was replaced or changed while it was being read",
+        ))
     }
 
     fn recognised(&self) -> std::sync::MutexGuard<'_, Recognised> {
@@ -220,7 +223,7 @@ impl Reader {
 
     /// Looks at the files, off the threads that serve scrapes. In a file system that hangs a look never comes back:
     /// the next read waits for the same one instead of leaving one more thread behind.
-    async fn look(&mut self) -> Result<Files, Failure> {
+    async fn look(&mut self) -> Result<Files, StoreError> {
         if let Some(pending) = &mut self.looking {
             let _ = pending.await;
         }
@@ -228,11 +231,11 @@ impl Reader {
         let look = self.looking.insert(tokio::task::spawn_blocking(move || Files::inspect(&path)));
         let files = look.await;
         self.looking = None;
-        files.map_err(|error| Failure::new(FailureReason::Other, error.to_string()))?
+        files.map_err(|error| StoreError::new(FailureReason::Other, error.to_string()))?
     }
 
     /// The files, once a change of them would show.
-    async fn settled(&mut self) -> Result<Files, Failure> {
+    async fn settled(&mut self) -> Result<Files, StoreError> {
         let files = self.look().await?;
         // SQLite's locks see to a shared store; it may change at any time.
         if files.access() == Access::Shared || files.would_show_a_change() {
@@ -241,17 +244,17 @@ impl Reader {
         tokio::time::sleep(files::TICK).await;
         let files = self.look().await?;
         if files.access() != Access::Shared && !files.would_show_a_change() {
-            return Err(Failure::new(FailureReason::Replaced, "the file is being written"));
+            return Err(StoreError::new(FailureReason::Replaced, "the file is being written"));
         }
         Ok(files)
     }
 
-    async fn connection(&mut self, files: &Files) -> Result<Opened, Failure> {
+    async fn connection(&mut self, files: &Files) -> Result<Opened, StoreError> {
         match self.open.take() {
             Some(opened) if opened.still_fits(files) => return Ok(opened),
             Some(outdated) => outdated.close().await,
             None => {}
         }
-        Opened::open(files.clone(), self.place.neighbour).await
+        Opened::open(files.clone(), self.place.deployment).await
     }
 }

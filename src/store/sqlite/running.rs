@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{sql, tail};
 use crate::source::Batch;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// So many are known at most: they are handed to the database as one text, poll by poll.
 const MOST: usize = 20_000;
@@ -26,7 +26,7 @@ impl KnownRunning {
         &mut self,
         connection: &mut SqliteConnection,
         history: Option<&Batch>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StoreError> {
         let complete = history.filter(|batch| batch.backlog == 0 && !batch.rewound && batch.lost.is_none());
         let Some(since) = complete.and_then(|batch| tail::rowid(&batch.began)) else {
             self.0.clear();

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::sql;
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// The parts of the schema that differ between versions of the framework.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Schema {
     pub(super) async fn probe(
         connection: &mut SqliteConnection,
         known: Option<Self>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, StoreError> {
         // Reading the schema itself is what takes the snapshot; the pragma alone would not.
         sqlx::query("SELECT COUNT(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
         let cookie = sqlx::query("PRAGMA schema_version").fetch_one(&mut *connection).await?;
@@ -68,7 +68,7 @@ impl Schema {
         }
     }
 
-    async fn read(connection: &mut SqliteConnection, cookie: i64) -> Result<Self, Failure> {
+    async fn read(connection: &mut SqliteConnection, cookie: i64) -> Result<Self, StoreError> {
         // Only ours: a table of the application's own may need what SQLite does not have here.
         let ours: Vec<&str> = REQUIRED.iter().map(|(table, _)| *table).chain(OPTIONAL).collect();
         let rows = sqlx::query(
@@ -93,13 +93,13 @@ impl Schema {
             .collect();
         let wanted: usize = REQUIRED.iter().map(|(_, columns)| columns.len()).sum();
         if missing.len() == wanted {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Schema,
                 "it is a SQLite database, but not a duroxide store",
             ));
         }
         if !missing.is_empty() {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Schema,
                 format!("the duroxide store lacks {}", missing.join(", ")),
             ));
@@ -144,7 +144,7 @@ impl Schema {
 }
 
 /// The indexes of the queues with their columns: those that hold every row, and texts as they are compared by default.
-async fn indexes(connection: &mut SqliteConnection) -> Result<HashSet<String>, Failure> {
+async fn indexes(connection: &mut SqliteConnection) -> Result<HashSet<String>, StoreError> {
     let rows = sqlx::query(
         "SELECT printf('%s(%s)', l.name, group_concat(c.name)) \
          FROM sqlite_schema t, pragma_index_list(t.name) l, pragma_index_xinfo(l.name) c \

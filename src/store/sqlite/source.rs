@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::SqliteConnection;
 
 use super::items::QueueItems;
-use super::reader::{Place, Reader, Snapshot};
+use super::reader::{Reader, Snapshot, StoreLocation};
 use super::running::KnownRunning;
 use super::{instances, queues, tail};
 use crate::source::{
     Census, ExecutionKey, Mode, Position, Reading, Request, Source, SourceError, StoreFacts, StoreKind, Take,
 };
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::high_water::Counters;
 use crate::store::database::reading::read;
 
-/// What metrics and people are told of the backend.
+/// The backend, as metrics and messages show it.
 const KIND: StoreKind = StoreKind {
     name: "sqlite",
     orphans: "In a SQLite store such a message, once it is due, holds up all orchestrations (a queue event excepted); \
@@ -33,7 +33,7 @@ const AN_EARLIER_COPY: &str = "another file has taken the place of the store and
 
 /// Takes the census of one SQLite store.
 pub(crate) struct SqliteSource {
-    place: Place,
+    place: StoreLocation,
     reader: Reader,
     known: Known,
 }
@@ -51,7 +51,7 @@ struct Known {
 }
 
 impl SqliteSource {
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(place: StoreLocation) -> Self {
         let reader = Reader::new(place.clone(), Arc::default());
         Self { place, reader, known: Known::default() }
     }
@@ -66,7 +66,7 @@ const TOTAL_PAUSE: u32 = 5_000;
 const LONGEST_TOTAL_PAUSE: Duration = Duration::from_secs(60);
 
 impl Known {
-    async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, Failure> {
+    async fn read(&mut self, snapshot: &mut Snapshot, request: Request<'_>) -> Result<Reading, StoreError> {
         if !request.census && request.history.is_none() {
             // See `Request::NOTHING`.
             return Ok(Reading { census: None, history: None });
@@ -97,7 +97,7 @@ impl Known {
         Ok(Reading { census, history })
     }
 
-    async fn census(&mut self, snapshot: &mut Snapshot, recount: bool) -> Result<Census, Failure> {
+    async fn census(&mut self, snapshot: &mut Snapshot, recount: bool) -> Result<Census, StoreError> {
         if recount {
             self.items.forget_columns();
         }
@@ -132,7 +132,7 @@ impl Known {
     }
 
     /// The number of all instances, unless it was counted a short time ago.
-    async fn total(&mut self, connection: &mut SqliteConnection) -> Result<Option<u64>, Failure> {
+    async fn total(&mut self, connection: &mut SqliteConnection) -> Result<Option<u64>, StoreError> {
         let began = Instant::now();
         if self.total_at.is_some_and(|at| began < at) {
             return Ok(None);

@@ -10,7 +10,7 @@ mod page;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::source::{Batch, ExecutionKey, Position, Start, Take};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::group::unsigned;
 use cursor::{Cursor, Resumed};
 use page::page;
@@ -30,7 +30,7 @@ pub(super) async fn step(
     identity: Option<&str>,
     made_ms: Option<i64>,
     start: &Start,
-) -> Result<Batch, Failure> {
+) -> Result<Batch, StoreError> {
     let newest = newest(connection).await?;
     let Resumed { mut cursor, rewound, lost } = match start {
         // Nothing of it can have been there before anybody wanted to read it.
@@ -69,11 +69,11 @@ pub(super) async fn recall(
     executions: &[ExecutionKey],
     position: &Position,
     take: &mut Take<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     page::of_executions(connection, executions, Cursor::of(position)?.rowid, take).await
 }
 
-async fn newest(connection: &mut SqliteConnection) -> Result<i64, Failure> {
+async fn newest(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT COALESCE(MAX(rowid), 0) FROM history").fetch_one(connection).await?)
 }
 

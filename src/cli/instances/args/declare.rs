@@ -3,7 +3,7 @@
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, RangedU64ValueParser};
 use clap::{Arg, ArgAction, value_parser};
 
-use super::super::moment::Moment;
+use super::super::moment::TimeArg;
 use crate::cli::output::{NAME, output_arg};
 use crate::labels::InstanceStatus;
 
@@ -181,11 +181,11 @@ fn with_filters(command: clap::Command) -> clap::Command {
                 "TIME|AGE",
                 "Only created at this time or later: RFC 3339, a date (UTC), or an age such as 1h or 30d",
             )
-            .value_parser(Moment::parse),
+            .value_parser(TimeArg::parse),
         )
         .arg(
             flag("created-before", "TIME|AGE", "Only created before this time, or longer ago than this age")
-                .value_parser(Moment::parse),
+                .value_parser(TimeArg::parse),
         )
         .arg(flag("parent", "ID", "Only children of this instance"))
 }

@@ -2,12 +2,15 @@
 
 use super::snapshot::Look;
 use crate::management::{InstanceExport, ManagementError, PageRequest, quoted};
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// Stored bytes of an export. In memory they are a few times as many.
 const LARGEST: u64 = 256 << 20;
 
-pub(in crate::store) async fn export(snapshot: &mut impl Look, instance: &str) -> Answer<InstanceExport> {
+pub(in crate::store) async fn export(
+    snapshot: &mut impl Look,
+    instance: &str,
+) -> QueryResult<InstanceExport> {
     let info = snapshot.instance(instance).await?;
     let bytes = snapshot.stored_bytes(instance).await?;
     if bytes > LARGEST {

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use super::snapshot::Look;
 use crate::management::{InstanceInfo, InstanceTree};
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// Members of one tree; further ones are left out.
 const LARGEST: usize = 10_000;
 
-pub(in crate::store) async fn tree(snapshot: &mut impl Look, instance: &str) -> Answer<InstanceTree> {
+pub(in crate::store) async fn tree(snapshot: &mut impl Look, instance: &str) -> QueryResult<InstanceTree> {
     let asked = snapshot.instance(instance).await?;
     let root = root(snapshot, asked).await?;
     let root_id = root.instance_id.clone();
@@ -34,7 +34,7 @@ pub(in crate::store) async fn tree(snapshot: &mut impl Look, instance: &str) -> 
 }
 
 /// The topmost instance above `instance`. One whose parent is gone is a root itself.
-async fn root(snapshot: &mut impl Look, instance: InstanceInfo) -> Answer<InstanceInfo> {
+async fn root(snapshot: &mut impl Look, instance: InstanceInfo) -> QueryResult<InstanceInfo> {
     let mut root = instance;
     let mut seen = HashSet::new();
     while let Some(parent) = root.parent_instance_id.clone() {

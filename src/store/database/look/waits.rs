@@ -10,18 +10,18 @@ mod rows;
 mod tell;
 
 pub(in crate::store) use item::Item;
-pub(in crate::store) use past::Past;
-pub(in crate::store) use rows::{Row, Standing, Take};
+pub(in crate::store) use past::OpenWaitReader;
+pub(in crate::store) use rows::{InstanceState, Row, RowSink};
 
 use super::snapshot::Look;
 use crate::history::{Facts, Wait};
 use crate::labels::InstanceStatus;
 use crate::management::{InstanceWaits, ManagementError, Timestamp};
 use crate::store::database::group::unsigned;
-use crate::store::database::reading::Answer;
-use rows::{Kept, Lives};
+use crate::store::database::reading::QueryResult;
+use rows::{BoundedRows, LiveChildren};
 
-pub(in crate::store) async fn waits(snapshot: &mut impl Look, instance: &str) -> Answer<InstanceWaits> {
+pub(in crate::store) async fn waits(snapshot: &mut impl Look, instance: &str) -> QueryResult<InstanceWaits> {
     let now_ms = snapshot.now_ms().await?;
     let id = [instance.to_owned()];
     let standing = snapshot.standings(&id).await?.remove(instance).unwrap_or_default();
@@ -31,10 +31,10 @@ pub(in crate::store) async fn waits(snapshot: &mut impl Look, instance: &str) ->
         return Ok(none);
     }
 
-    let mut past = Past::default();
+    let mut past = OpenWaitReader::default();
     snapshot.past(instance, current, &mut past).await?;
     let mut facts = Facts { executing: standing.is_locked(now_ms), ..Facts::default() };
-    let mut messages = Kept::default();
+    let mut messages = BoundedRows::default();
     snapshot
         .messages(&id, now_ms, &mut |row| {
             if !standing.leaves_over(&row) {
@@ -43,7 +43,7 @@ pub(in crate::store) async fn waits(snapshot: &mut impl Look, instance: &str) ->
             }
         })
         .await?;
-    let mut activities = Kept::default();
+    let mut activities = BoundedRows::default();
     snapshot
         .activities(instance, now_ms, &mut |row| {
             row.activity(&mut facts);
@@ -53,13 +53,13 @@ pub(in crate::store) async fn waits(snapshot: &mut impl Look, instance: &str) ->
 
     let children = past.children();
     let standings = snapshot.standings(&children).await?;
-    let mut lives = Lives::new(standings, now_ms);
+    let mut lives = LiveChildren::new(standings, now_ms);
     let unsure = lives.unsure(&children);
     snapshot.messages(&unsure, now_ms, &mut |row| lives.take(&row)).await?;
     facts.child = children.iter().any(|child| lives.has(child));
     facts.event = past.opens.iter().any(|open| matches!(open.wait, Wait::Event(..)));
 
-    let told = tell::Told { current: unsigned(current), activities, messages, lives };
+    let told = tell::WaitReport { current: unsigned(current), activities, messages, lives };
     let reason = Some(facts.reason());
     let executing_until = standing.lock_end_ms.filter(|_| facts.executing).map(Timestamp::from_unix_millis);
     Ok(told.with(past, InstanceWaits { reason, executing_until, ..none }))

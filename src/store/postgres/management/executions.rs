@@ -13,7 +13,7 @@ use crate::management::{ExecutionInfo, ManagementError, Page, PageRequest, Times
 use crate::store::database::budget::Room;
 use crate::store::database::events;
 use crate::store::database::keys::{self, List};
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// The start of an execution is in its first event, and the end of one that continued as new (whose row has none) in its
 /// last; but an event as large as this is not read for its time alone.
@@ -72,7 +72,7 @@ fn read(row: &PgRow) -> Result<(i64, ExecutionInfo), sqlx::Error> {
 }
 
 /// Executions without an instance, which the framework leaves behind in rare cases, are nobody's.
-pub(super) async fn instance_exists(snapshot: &mut Snapshot, instance: &str) -> Answer<()> {
+pub(super) async fn instance_exists(snapshot: &mut Snapshot, instance: &str) -> QueryResult<()> {
     if instance.contains('\0') {
         return Err(ManagementError::no_instance(instance).into());
     }
@@ -89,7 +89,7 @@ pub(super) async fn info(
     snapshot: &mut Snapshot,
     instance: &str,
     execution_id: u64,
-) -> Answer<ExecutionInfo> {
+) -> QueryResult<ExecutionInfo> {
     instance_exists(snapshot, instance).await?;
     let execution = keys::execution(instance, execution_id)?;
     let sql = select(&snapshot.schema, "e.output") + " AND e.execution_id = $2";
@@ -103,7 +103,7 @@ pub(super) async fn page(
     snapshot: &mut Snapshot,
     instance: &str,
     request: &PageRequest,
-) -> Answer<Page<ExecutionInfo>> {
+) -> QueryResult<Page<ExecutionInfo>> {
     let after = keys::position(List::Executions, request)?;
     instance_exists(snapshot, instance).await?;
     let newest = after.map_or(i64::MAX, |last| last.saturating_sub(1));

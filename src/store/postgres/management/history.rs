@@ -14,7 +14,7 @@ use crate::store::database::budget::Room;
 use crate::store::database::events;
 use crate::store::database::group::unsigned;
 use crate::store::database::keys::{self, List};
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// What both providers write as the type of every event: it tells nothing.
 const TYPE_OF_ALL: &str = "Event";
@@ -47,7 +47,7 @@ pub(super) async fn page(
     instance: &str,
     execution_id: u64,
     request: &PageRequest,
-) -> Answer<Page<Event>> {
+) -> QueryResult<Page<Event>> {
     let after = keys::position(List::Events, request)?;
     instance_exists(snapshot, instance).await?;
     let execution = keys::execution(instance, execution_id)?;

@@ -19,7 +19,7 @@ use crate::management::{
 };
 use crate::store::database::budget::{Budget, Room};
 use crate::store::database::keys::{self, List};
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// Instances that the first window of a list by status looks at. Each window costs a look at every row of `instances`, so
 /// each is larger than the one before.
@@ -75,12 +75,12 @@ pub(super) fn read(row: &PgRow) -> Result<InstanceInfo, sqlx::Error> {
 
 /// Where an instance stands in the order of lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct PageKey {
     micros: i64,
     id: String,
 }
 
-impl Place {
+impl PageKey {
     pub(super) fn new(micros: i64, id: String) -> Self {
         Self { micros, id }
     }
@@ -110,7 +110,7 @@ pub(super) struct Statement {
 
 impl Statement {
     /// The placeholder of a value.
-    pub(super) fn bind<'q, T>(&mut self, value: T) -> Answer<String>
+    pub(super) fn bind<'q, T>(&mut self, value: T) -> QueryResult<String>
     where
         T: sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + 'q,
     {
@@ -123,8 +123,8 @@ impl Statement {
     }
 
     /// A condition: older than `place`.
-    pub(super) fn behind(&mut self, place: Option<&Place>) -> Answer<String> {
-        let Some(Place { micros, id }) = place else { return Ok("true".to_owned()) };
+    pub(super) fn behind(&mut self, place: Option<&PageKey>) -> QueryResult<String> {
+        let Some(PageKey { micros, id }) = place else { return Ok("true".to_owned()) };
         let at = format!("('epoch'::timestamptz + {} * interval '1 microsecond')", self.bind(*micros)?);
         let id = self.bind(id.clone())?;
         // So that an index an operator may have made leads there.
@@ -132,7 +132,7 @@ impl Statement {
     }
 
     /// The part of a filter that is told by `instances` alone.
-    fn filter(&mut self, filter: &InstanceFilter) -> Answer<String> {
+    fn filter(&mut self, filter: &InstanceFilter) -> QueryResult<String> {
         let InstanceFilter { status: _, orchestration, created_after, created_before, parent_instance_id } =
             filter;
         let mut sql = String::from("true");
@@ -151,7 +151,7 @@ impl Statement {
         Ok(sql)
     }
 
-    fn moment(&mut self, time: Timestamp) -> Answer<String> {
+    fn moment(&mut self, time: Timestamp) -> QueryResult<String> {
         let ms = self.bind(sql::within_reach(time))?;
         Ok(format!("('epoch'::timestamptz + {ms} * interval '1 millisecond')"))
     }
@@ -180,21 +180,21 @@ fn nothing_can_match(filter: &InstanceFilter) -> bool {
 struct Window {
     items: Vec<InstanceInfo>,
     /// Of the last of [`Self::items`].
-    last: Option<Place>,
+    last: Option<PageKey>,
     /// There are more that match in this window.
     more: bool,
     /// The oldest instance looked at, if there may be older ones.
-    oldest: Option<Place>,
+    oldest: Option<PageKey>,
 }
 
 impl Window {
     async fn read(
         snapshot: &mut Snapshot,
         filter: &InstanceFilter,
-        after: Option<&Place>,
+        after: Option<&PageKey>,
         size: i64,
         room: &mut Room,
-    ) -> Answer<Self> {
+    ) -> QueryResult<Self> {
         let schema = &snapshot.schema;
         let mut statement = Statement::default();
         let behind = statement.behind(after)?;
@@ -224,7 +224,7 @@ impl Window {
         let mut window = Self { items: Vec::new(), last: None, more: false, oldest: None };
         while let Some(row) = rows.try_next().await? {
             if row.try_get::<i64, _>(10)? == size {
-                window.oldest = Some(Place::new(row.try_get(11)?, text(&row, 12)?.unwrap_or_default()));
+                window.oldest = Some(PageKey::new(row.try_get(11)?, text(&row, 12)?.unwrap_or_default()));
             }
             if row.try_get::<Option<Text>, _>(0)?.is_none() {
                 break;
@@ -235,7 +235,7 @@ impl Window {
             }
             let instance = read(&row)?;
             room.take(instance.custom_status.as_ref().map_or(0, String::len) + instance.instance_id.len());
-            window.last = Some(Place::new(row.try_get(9)?, instance.instance_id.clone()));
+            window.last = Some(PageKey::new(row.try_get(9)?, instance.instance_id.clone()));
             window.items.push(instance);
         }
         Ok(window)
@@ -247,9 +247,9 @@ pub(super) async fn page(
     filter: &InstanceFilter,
     request: &PageRequest,
     budget: Budget,
-) -> Answer<Page<InstanceInfo>> {
+) -> QueryResult<Page<InstanceInfo>> {
     keys::check_limit(request.limit)?;
-    let mut after = Place::parse(List::Instances, request.after.as_deref())?;
+    let mut after = PageKey::parse(List::Instances, request.after.as_deref())?;
     if nothing_can_match(filter) {
         return Ok(Page::whole(Vec::new()));
     }
@@ -281,7 +281,7 @@ pub(super) async fn page(
 async fn groups(
     snapshot: &mut Snapshot,
     filter: &InstanceFilter,
-) -> Answer<BTreeMap<(String, String, InstanceStatus), u64>> {
+) -> QueryResult<BTreeMap<(String, String, InstanceStatus), u64>> {
     let mut groups = BTreeMap::new();
     if nothing_can_match(filter) {
         return Ok(groups);
@@ -309,7 +309,7 @@ pub(super) async fn count(
     snapshot: &mut Snapshot,
     filter: &InstanceFilter,
     _budget: Budget,
-) -> Answer<InstanceCounts> {
+) -> QueryResult<InstanceCounts> {
     let group = |((orchestration_name, orchestration_version, status), count)| InstanceGroup {
         orchestration_name,
         orchestration_version,

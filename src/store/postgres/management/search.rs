@@ -9,13 +9,13 @@ use super::super::reader::Snapshot;
 use super::super::schema::Schema;
 use super::super::sql::Text;
 use super::history;
-use super::instances::{MICROS, NEWEST_FIRST, Place, Statement, with_status};
+use super::instances::{MICROS, NEWEST_FIRST, PageKey, Statement, with_status};
 use crate::management::{InstanceInfo, ManagementError, SearchField, SearchHit, SearchQuery, SearchResults};
 use crate::store::database::budget::{Budget, Room};
 use crate::store::database::keys::{self, List};
 use crate::store::database::look::Look;
 use crate::store::database::needle::Needle;
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// Instances searched in one statement. Each costs a look at every row of `instances`, so each is larger than the one
 /// before; with their payloads, the instances of a window are gone through step by step.
@@ -26,7 +26,7 @@ const STEP: usize = 50;
 
 /// An instance that may match, and in which of the fields of `instances` it does.
 struct Candidate {
-    place: Place,
+    place: PageKey,
     id: String,
     matched: Vec<SearchField>,
 }
@@ -35,14 +35,14 @@ pub(super) async fn search(
     snapshot: &mut Snapshot,
     query: &SearchQuery,
     budget: Budget,
-) -> Answer<SearchResults> {
+) -> QueryResult<SearchResults> {
     let SearchQuery { text, payloads, limit, after } = query;
     if text.is_empty() {
         let why = "it is empty: to see all instances, list them".to_owned();
         return Err(ManagementError::InvalidArgument { name: "text", why }.into());
     }
     keys::check_limit(*limit)?;
-    let mut after = Place::parse(List::Search, after.as_deref())?;
+    let mut after = PageKey::parse(List::Search, after.as_deref())?;
     let needle = Needle::new(text);
     let deadline = budget.deadline();
     let mut room = Room::new(*limit);
@@ -97,9 +97,9 @@ async fn candidates(
     snapshot: &mut Snapshot,
     needle: &Needle,
     payloads: bool,
-    after: Option<&Place>,
+    after: Option<&PageKey>,
     size: i64,
-) -> Answer<(Vec<Candidate>, Option<Place>)> {
+) -> QueryResult<(Vec<Candidate>, Option<PageKey>)> {
     let mut statement = Statement::default();
     let behind = statement.behind(after)?;
     let limit = statement.bind(size)?;
@@ -119,7 +119,7 @@ async fn candidates(
     let mut oldest = None;
     while let Some(row) = rows.try_next().await? {
         let Text(id) = row.try_get(0)?;
-        let place = Place::new(row.try_get(1)?, id.clone());
+        let place = PageKey::new(row.try_get(1)?, id.clone());
         let mut matched = Vec::new();
         let told = [SearchField::InstanceId, SearchField::OrchestrationName, SearchField::CustomStatus];
         for (column, field) in (2..).zip(told) {
@@ -142,7 +142,7 @@ async fn look_into_payloads(
     snapshot: &mut Snapshot,
     needle: &Needle,
     candidates: &mut [Candidate],
-) -> Answer<()> {
+) -> QueryResult<()> {
     let ids: Vec<String> = candidates.iter().map(|candidate| candidate.id.clone()).collect();
     let schema = &snapshot.schema;
     let sql = format!(
@@ -173,7 +173,11 @@ async fn look_into_payloads(
     Ok(())
 }
 
-async fn is_in_history(snapshot: &mut Snapshot, needle: &Needle, instance: &InstanceInfo) -> Answer<bool> {
+async fn is_in_history(
+    snapshot: &mut Snapshot,
+    needle: &Needle,
+    instance: &InstanceInfo,
+) -> QueryResult<bool> {
     let execution = keys::execution(&instance.instance_id, instance.current_execution_id)?;
     let sql =
         format!("{} AND {}", history::select(&snapshot.schema, "event_data"), contains("event_data", "$3"));

@@ -9,10 +9,10 @@ use super::instances::with_status;
 use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{QueueDepths, SystemMetrics};
 use crate::store::database::budget::Budget;
-use crate::store::database::failure::Failure;
-use crate::store::database::reading::Answer;
+use crate::store::database::failure::StoreError;
+use crate::store::database::reading::QueryResult;
 
-pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<SystemMetrics> {
+pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> QueryResult<SystemMetrics> {
     let mut metrics = SystemMetrics::default();
     let sql = format!("SELECT e.status, COUNT(*) {} GROUP BY e.status", with_status(&snapshot.schema));
     let connection = snapshot.allow().await?;
@@ -38,12 +38,12 @@ pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<S
 }
 
 /// `None` when there are too many to be counted in time.
-async fn count_events(snapshot: &mut Snapshot, budget: Budget) -> Result<Option<u64>, Failure> {
+async fn count_events(snapshot: &mut Snapshot, budget: Budget) -> Result<Option<u64>, StoreError> {
     // A statement that is interrupted takes its transaction with it, but not past here.
     snapshot.transaction().simple("SAVEPOINT counting").await?;
     let sql = format!("SELECT COUNT(*) FROM {}.history", snapshot.schema);
     let counted = sqlx::query(&sql).fetch_one(snapshot.allow_until(budget.deadline()).await?).await;
-    match counted.map_err(Failure::from) {
+    match counted.map_err(StoreError::from) {
         Ok(row) => Ok(Some(count(&row, 0)?)),
         Err(failure) if failure.reason == FailureReason::Timeout => {
             snapshot.transaction().simple("ROLLBACK TO SAVEPOINT counting").await?;
@@ -53,12 +53,12 @@ async fn count_events(snapshot: &mut Snapshot, budget: Budget) -> Result<Option<
     }
 }
 
-pub(super) async fn depths(snapshot: &mut Snapshot) -> Answer<QueueDepths> {
+pub(super) async fn depths(snapshot: &mut Snapshot) -> QueryResult<QueueDepths> {
     Ok(queues::depths(snapshot).await?)
 }
 
 /// How old a standby's data is.
-pub(super) async fn age(snapshot: &mut Snapshot) -> Answer<Option<Duration>> {
+pub(super) async fn age(snapshot: &mut Snapshot) -> QueryResult<Option<Duration>> {
     let replication = snapshot.moment.replication.as_ref();
     Ok(replication
         .map(|replication| Duration::from_millis(u64::try_from(replication.behind_ms).unwrap_or(0))))

@@ -12,9 +12,9 @@ use crate::history;
 use crate::labels::Queue;
 use crate::management::QueueEntry;
 use crate::store::database::group::{state_at, unsigned};
-use crate::store::database::look::{Item, Past, Row, Standing, Take};
+use crate::store::database::look::{InstanceState, Item, OpenWaitReader, Row, RowSink};
 use crate::store::database::needle::inside_json;
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// Ids in one statement.
 const BATCH: usize = 2_000;
@@ -29,7 +29,7 @@ fn batches(instances: &[String]) -> Vec<Vec<&str>> {
 pub(super) async fn standings(
     snapshot: &mut Snapshot,
     instances: &[String],
-) -> Answer<HashMap<String, Standing>> {
+) -> QueryResult<HashMap<String, InstanceState>> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT asked.id, i.current_execution_id::int8, e.status, il.locked_until::int8 \
@@ -46,7 +46,7 @@ pub(super) async fn standings(
             let (Text(id), current): (Text, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
             let status = text(&row, 2)?;
             let execution = current.map(|current| (current, status));
-            standings.insert(id, Standing { execution, lock_end_ms: row.try_get(3)? });
+            standings.insert(id, InstanceState { execution, lock_end_ms: row.try_get(3)? });
         }
     }
     Ok(standings)
@@ -56,8 +56,8 @@ pub(super) async fn past(
     snapshot: &mut Snapshot,
     instance: &str,
     execution: i64,
-    past: &mut Past,
-) -> Answer<()> {
+    past: &mut OpenWaitReader,
+) -> QueryResult<()> {
     let sql = format!(
         "SELECT event_id::int8, event_data FROM {}.history WHERE instance_id = $1 AND execution_id = $2 ORDER BY event_id",
         snapshot.schema
@@ -103,8 +103,8 @@ pub(super) async fn messages(
     snapshot: &mut Snapshot,
     instances: &[String],
     now_ms: i64,
-    take: &mut Take<'_>,
-) -> Answer<()> {
+    take: &mut RowSink<'_>,
+) -> QueryResult<()> {
     // A renewal reaches the lock first.
     let lease = "GREATEST(q.locked_until, CASE WHEN q.lock_token = il.lock_token THEN il.locked_until END)";
     let schema = &snapshot.schema;
@@ -129,8 +129,8 @@ pub(super) async fn activities(
     snapshot: &mut Snapshot,
     instance: &str,
     now_ms: i64,
-    take: &mut Take<'_>,
-) -> Answer<()> {
+    take: &mut RowSink<'_>,
+) -> QueryResult<()> {
     // With duroxide-pg-opt only the work item tells whose it is. A legal escape would fail the whole statement if it
     // were decoded there: those that mention the id as a text are candidates, and are decoded here.
     let mentions = "strpos(q.work_item COLLATE \"C\", $3) > 0";

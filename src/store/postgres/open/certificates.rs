@@ -4,11 +4,11 @@
 use sqlx::postgres::PgSslMode;
 
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::url::PostgresUrl;
 
 /// Looks at those that this mode uses.
-pub(super) async fn look(url: &PostgresUrl, mode: PgSslMode) -> Result<(), Failure> {
+pub(super) async fn look(url: &PostgresUrl, mode: PgSslMode) -> Result<(), StoreError> {
     let used: &[&str] = match mode {
         PgSslMode::Disable => &[],
         PgSslMode::Allow | PgSslMode::Prefer | PgSslMode::Require => &["sslcert", "sslkey"],
@@ -24,7 +24,7 @@ pub(super) async fn look(url: &PostgresUrl, mode: PgSslMode) -> Result<(), Failu
                 Err(error) => Some(format!("the file that {option} names cannot be read: {error}")),
             };
             if let Some(wrong) = wrong {
-                return Err(Failure::new(FailureReason::Tls, wrong).advise(
+                return Err(StoreError::new(FailureReason::Tls, wrong).advise(
                     "sslrootcert, sslcert and sslkey in the URL name PEM files, readable for the exporter's user.",
                 ));
             }

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::{certificates, passfile};
 use crate::labels::FailureReason;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::url::PostgresUrl;
 
 /// As the server lists us in `pg_stat_activity`.
@@ -21,7 +21,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) async fn of(url: &PostgresUrl) -> Result<Self, Failure> {
+    pub(super) async fn of(url: &PostgresUrl) -> Result<Self, StoreError> {
         let mut secret = url.secret().clone();
         let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let in_url = url.password().map(|password| ("the password in the URL".to_owned(), password));
@@ -52,7 +52,7 @@ impl Settings {
             options = options.clone().host(address);
         }
         if stringprep::saslprep(&format!("n={}", options.get_username())).is_err() {
-            return Err(Failure::new(
+            return Err(StoreError::new(
                 FailureReason::Permission,
                 "the user name has characters that cannot be sent in a login",
             )
@@ -66,7 +66,7 @@ impl Settings {
         if let Some(path) = url.password_file() {
             let text = tokio::fs::read_to_string(path).await.map_err(|error| {
                 // What is no file may be the password itself.
-                Failure::new(
+                StoreError::new(
                     FailureReason::Permission,
                     format!("the file that password-file names cannot be read: {error}"),
                 )

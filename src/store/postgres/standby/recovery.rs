@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::postgres::connection::Transaction;
 
 /// A receiver that hears nothing for half of its timeout asks its primary for an answer. When none has come this much
@@ -54,7 +54,7 @@ impl Receiver {
 
 impl Standby {
     /// `None` when it was promoted since.
-    pub(super) async fn ask(transaction: &mut Transaction) -> Result<Option<Self>, Failure> {
+    pub(super) async fn ask(transaction: &mut Transaction) -> Result<Option<Self>, StoreError> {
         let asked = sqlx::query(
             "SELECT pg_is_wal_replay_paused(), \
                     (pg_last_wal_replay_lsn() - '0/0')::int8, \

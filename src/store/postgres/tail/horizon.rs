@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
 use super::super::reader::Snapshot;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::group::unsigned;
 
 /// So many transactions above the oldest that runs are nothing to ask about.
@@ -28,7 +28,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    pub(super) async fn read(snapshot: &mut Snapshot) -> Result<Self, Failure> {
+    pub(super) async fn read(snapshot: &mut Snapshot) -> Result<Self, StoreError> {
         let may_ask = sqlx::query_scalar("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')");
         let server = if may_ask.fetch_one(snapshot.transaction()).await? {
             let server = sqlx::query_scalar("SELECT system_identifier FROM pg_control_system()");
@@ -57,7 +57,7 @@ pub(super) struct Horizon {
 }
 
 impl Horizon {
-    pub(super) async fn read(snapshot: &mut Snapshot) -> Result<Self, Failure> {
+    pub(super) async fn read(snapshot: &mut Snapshot) -> Result<Self, StoreError> {
         let row = sqlx::query(
             "SELECT txid_snapshot_xmin(s), txid_snapshot_xmax(s), \
                     age((txid_snapshot_xmax(s) & 4294967295)::text::xid)::int8, array(SELECT txid_snapshot_xip(s)) \
@@ -122,7 +122,7 @@ pub(super) fn literal(ms: i64) -> String {
 
 /// Transactions, by the lower half of their numbers, that can have no part in this store, for they are of other databases.
 /// One that ends meanwhile is not found: then it counts as ours.
-async fn elsewhere(snapshot: &mut Snapshot) -> Result<HashSet<u64>, Failure> {
+async fn elsewhere(snapshot: &mut Snapshot) -> Result<HashSet<u64>, StoreError> {
     let ids: Vec<i64> = sqlx::query_scalar(
         "SELECT a.backend_xid::text::int8 FROM pg_stat_activity a, pg_database d \
          WHERE d.datname = current_database() AND a.datid <> d.oid AND a.backend_xid IS NOT NULL \

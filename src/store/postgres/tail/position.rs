@@ -6,7 +6,7 @@ use super::horizon::{Horizon, Origin};
 use super::marks::Marks;
 use crate::labels::FailureReason;
 use crate::source::Position;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 
 /// Further back than this, the number of a transaction cannot be told from one to come.
 const HALF: u64 = 1 << 31;
@@ -38,7 +38,7 @@ pub(super) struct Sweep {
     /// When that was the horizon.
     pub(super) began_ms: i64,
     /// What was read last; `None` before the first.
-    pub(super) after: Option<Place>,
+    pub(super) after: Option<SweepKey>,
     /// Few of the instances are in the range.
     pub(super) sparse: bool,
     /// How many there are to read, about, and how much was read so far.
@@ -56,16 +56,19 @@ pub(super) struct Resumed {
 
 /// An instance that was read, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct SweepKey {
     pub(super) instance: String,
     /// Execution and event up to which it was read; `None`: all of it.
     pub(super) event: Option<(i64, i64)>,
 }
 
 impl Cursor {
-    pub(super) fn of(position: &Position) -> Result<Self, Failure> {
+    pub(super) fn of(position: &Position) -> Result<Self, StoreError> {
         serde_json::from_value(position.0.clone()).map_err(|_| {
-            Failure::new(FailureReason::Other, "the position in its history is not one of a Postgres store")
+            StoreError::new(
+                FailureReason::Other,
+                "the position in its history is not one of a Postgres store",
+            )
         })
     }
 

@@ -10,7 +10,7 @@ use super::position::{Cursor, Resumed};
 use super::rows::{TOO_LONG, mark, type_of_too_long};
 use crate::history;
 use crate::source::ExecutionKey;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::group::unsigned;
 use crate::store::database::pieces::Pieces;
 
@@ -21,7 +21,7 @@ pub(super) async fn of_executions(
     cursor: &Cursor,
     horizon: &Horizon,
     pieces: &mut Pieces<'_, '_>,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let (ids, numbers): (Vec<&str>, Vec<i64>) = executions
         .iter()
         .map(|key| (&*key.instance_id, i64::try_from(key.execution_id).unwrap_or(i64::MAX)))

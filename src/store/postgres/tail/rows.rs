@@ -14,7 +14,7 @@ use super::horizon::{Horizon, literal};
 use super::position::{Cursor, Resumed, Sweep};
 use super::writers::Writers;
 use crate::history;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::fingerprint::fingerprint;
 use crate::store::database::group::unsigned;
 use crate::store::database::pieces::Pieces;
@@ -97,7 +97,7 @@ impl<'a, 'b> Step<'a, 'b> {
         range: Range,
         horizon: &Horizon,
         cursor: &mut Cursor,
-    ) -> Result<(usize, Option<(i64, i64)>), Failure> {
+    ) -> Result<(usize, Option<(i64, i64)>), StoreError> {
         let mut done = 0;
         while let Some(rest) = instances.get(done..).filter(|rest| !rest.is_empty() && !self.is_full()) {
             let some = rest.get(..INSTANCES).unwrap_or(rest);
@@ -160,7 +160,7 @@ async fn page(
     range: Range,
     horizon: &Horizon,
     cursor: &Cursor,
-) -> Result<(Vec<Row>, bool), Failure> {
+) -> Result<(Vec<Row>, bool), StoreError> {
     let sql = statement(&snapshot.schema, range, horizon, cursor);
     let (execution, event) = after.unzip();
     let connection = snapshot.allow().await?;
@@ -261,7 +261,11 @@ pub(super) fn type_of_too_long(size: &str, text: &str) -> String {
 }
 
 /// Reads the texts that the page left out, those of about a step's size at once.
-async fn fetch_long(snapshot: &mut Snapshot, instances: &[String], rows: &mut [Row]) -> Result<(), Failure> {
+async fn fetch_long(
+    snapshot: &mut Snapshot,
+    instances: &[String],
+    rows: &mut [Row],
+) -> Result<(), StoreError> {
     let mut long: Vec<&mut Row> = rows.iter_mut().filter(|row| row.is_long()).collect();
     let mut rest = long.as_mut_slice();
     let sql = format!(
@@ -304,7 +308,7 @@ pub(super) async fn next_instances(
     sweep: &Sweep,
     horizon: &Horizon,
     limit: i64,
-) -> Result<(Vec<String>, Option<(i64, i64)>, bool), Failure> {
+) -> Result<(Vec<String>, Option<(i64, i64)>, bool), StoreError> {
     let mut condition = match cursor.from {
         Some(from) => horizon.since("i", "updated_at", from, cursor.read_ms),
         None => "true".to_owned(),
@@ -343,7 +347,7 @@ pub(super) async fn transactions(
     instances: &[String],
     horizon: &Horizon,
     read_ms: i64,
-) -> Result<Vec<u64>, Failure> {
+) -> Result<Vec<u64>, StoreError> {
     let schema = &snapshot.schema;
     let sql = format!(
         "SELECT DISTINCT h.age FROM unnest($1::text[]) AS c(id) CROSS JOIN LATERAL ( \

@@ -10,7 +10,7 @@ use crate::management::{ExecutionInfo, ManagementError, Page, PageRequest};
 use crate::store::database::budget::Room;
 use crate::store::database::events;
 use crate::store::database::keys::{self, List};
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// The start of an execution is in its first event, to the millisecond. In the row it has whole seconds, but a first
 /// event as large as this is not parsed for its time alone.
@@ -59,7 +59,7 @@ fn failure_kind(event: Option<&[u8]>) -> FailureKind {
 }
 
 /// Executions without an instance, which the framework leaves behind in rare cases, are nobody's.
-pub(super) async fn instance_exists(snapshot: &mut Snapshot, instance: &str) -> Answer<()> {
+pub(super) async fn instance_exists(snapshot: &mut Snapshot, instance: &str) -> QueryResult<()> {
     let found = sqlx::query("SELECT 1 FROM instances WHERE instance_id = ?")
         .bind(instance)
         .fetch_optional(snapshot.connection())
@@ -74,7 +74,7 @@ pub(super) async fn info(
     snapshot: &mut Snapshot,
     instance: &str,
     execution_id: u64,
-) -> Answer<ExecutionInfo> {
+) -> QueryResult<ExecutionInfo> {
     instance_exists(snapshot, instance).await?;
     let execution = keys::execution(instance, execution_id)?;
     let row = sqlx::query(&(select() + " AND e.execution_id = ?"))
@@ -90,7 +90,7 @@ pub(super) async fn page(
     snapshot: &mut Snapshot,
     instance: &str,
     request: &PageRequest,
-) -> Answer<Page<ExecutionInfo>> {
+) -> QueryResult<Page<ExecutionInfo>> {
     let after = keys::position(List::Executions, request)?;
     instance_exists(snapshot, instance).await?;
     let newest = after.map_or(i64::MAX, |last| last.saturating_sub(1));

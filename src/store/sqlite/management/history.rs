@@ -12,7 +12,7 @@ use crate::store::database::budget::Room;
 use crate::store::database::events;
 use crate::store::database::group::unsigned;
 use crate::store::database::keys::{self, List};
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// Events of the instance `?1` and its execution `?2`; conditions follow.
 pub(super) fn select() -> String {
@@ -46,7 +46,7 @@ pub(super) async fn page(
     instance: &str,
     execution_id: u64,
     request: &PageRequest,
-) -> Answer<Page<Event>> {
+) -> QueryResult<Page<Event>> {
     let after = keys::position(List::Events, request)?;
     instance_exists(snapshot, instance).await?;
     let execution = keys::execution(instance, execution_id)?;

@@ -16,7 +16,7 @@ use crate::management::{
 };
 use crate::store::database::budget::{Budget, Room};
 use crate::store::database::keys::{self, List};
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// Instances looked at between two looks at the clock.
 const WINDOW: i64 = 10_000;
@@ -69,7 +69,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn new(filter: &InstanceFilter, schema: &Schema) -> Answer<Self> {
+    fn new(filter: &InstanceFilter, schema: &Schema) -> QueryResult<Self> {
         let InstanceFilter { status, orchestration, created_after, created_before, parent_instance_id } =
             filter;
         let mut sql = String::new();
@@ -108,7 +108,7 @@ impl Conditions {
     }
 
     /// The parameters of [`Self::sql`], in order, behind those of the window.
-    fn arguments(&self, newest: i64, oldest: i64) -> Answer<SqliteArguments<'_>> {
+    fn arguments(&self, newest: i64, oldest: i64) -> QueryResult<SqliteArguments<'_>> {
         let InstanceFilter { status: _, orchestration, created_after, created_before, parent_instance_id } =
             &self.filter;
         let mut arguments = SqliteArguments::default();
@@ -138,7 +138,7 @@ impl Windows {
     }
 
     /// The rowids of the next window, newest and oldest.
-    pub(super) async fn next(&mut self, snapshot: &mut Snapshot) -> Answer<Option<(i64, i64)>> {
+    pub(super) async fn next(&mut self, snapshot: &mut Snapshot) -> QueryResult<Option<(i64, i64)>> {
         if self.done {
             return Ok(None);
         }
@@ -166,7 +166,7 @@ pub(super) async fn page(
     filter: &InstanceFilter,
     request: &PageRequest,
     budget: Budget,
-) -> Answer<Page<InstanceInfo>> {
+) -> QueryResult<Page<InstanceInfo>> {
     let after = keys::position(List::Instances, request)?;
     let conditions = Conditions::new(filter, &snapshot.schema)?;
     let sql = format!(
@@ -211,7 +211,7 @@ pub(super) async fn count(
     snapshot: &mut Snapshot,
     filter: &InstanceFilter,
     budget: Budget,
-) -> Answer<InstanceCounts> {
+) -> QueryResult<InstanceCounts> {
     let conditions = Conditions::new(filter, &snapshot.schema)?;
     let sql = format!(
         "SELECT i.orchestration_name, i.orchestration_version, e.status, COUNT(*) \
@@ -252,8 +252,8 @@ mod tests {
     use sqlx::ConnectOptions as _;
     use sqlx::sqlite::SqliteConnectOptions;
 
-    use super::super::super::super::connect::Neighbour;
-    use super::super::super::reader::{Place, Reader};
+    use super::super::super::super::connect::Deployment;
+    use super::super::super::reader::{Reader, StoreLocation};
     use super::*;
 
     const STORE: &str = "
@@ -276,7 +276,7 @@ mod tests {
         sqlx::raw_sql(STORE).execute(&mut connection).await.unwrap();
         sqlx::Connection::close(connection).await.unwrap();
 
-        let place = Place { path, replica: None, neighbour: Neighbour::OtherProcess };
+        let place = StoreLocation { path, replica: None, deployment: Deployment::Sidecar };
         let mut reader = Reader::new(place, Arc::default());
         let mut snapshot = reader.begin(Duration::from_secs(30)).await.unwrap();
         let filter = InstanceFilter { orchestration: Some("Rare".to_owned()), ..InstanceFilter::default() };

@@ -14,7 +14,7 @@ use crate::management::{InstanceInfo, ManagementError, SearchField, SearchHit, S
 use crate::store::database::budget::{Budget, Room};
 use crate::store::database::keys::{self, List};
 use crate::store::database::needle::Needle;
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 /// Instances searched between two looks at the clock; with their payloads there is far more of each.
 const WINDOW: i64 = 5_000;
@@ -33,7 +33,7 @@ pub(super) async fn search(
     snapshot: &mut Snapshot,
     query: &SearchQuery,
     budget: Budget,
-) -> Answer<SearchResults> {
+) -> QueryResult<SearchResults> {
     let SearchQuery { text, payloads, limit, after } = query;
     if text.is_empty() {
         let why = "it is empty: to see all instances, list them".to_owned();
@@ -119,7 +119,11 @@ fn candidates(schema: &Schema, payloads: bool) -> String {
     )
 }
 
-async fn is_in_history(snapshot: &mut Snapshot, needle: &Needle, instance: &InstanceInfo) -> Answer<bool> {
+async fn is_in_history(
+    snapshot: &mut Snapshot,
+    needle: &Needle,
+    instance: &InstanceInfo,
+) -> QueryResult<bool> {
     let execution = keys::execution(&instance.instance_id, instance.current_execution_id)?;
     let sql = history::select() + " AND instr(lower(event_data), ?) > 0";
     let mut rows = sqlx::query(&sql)

@@ -9,10 +9,10 @@ use super::instances::FROM;
 use crate::labels::{FailureReason, InstanceStatus};
 use crate::management::{QueueDepths, SystemMetrics};
 use crate::store::database::budget::Budget;
-use crate::store::database::failure::Failure;
-use crate::store::database::reading::Answer;
+use crate::store::database::failure::StoreError;
+use crate::store::database::reading::QueryResult;
 
-pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<SystemMetrics> {
+pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> QueryResult<SystemMetrics> {
     let mut metrics = SystemMetrics::default();
     let by_status = format!("SELECT e.status, COUNT(*) {FROM} GROUP BY e.status");
     for row in sqlx::query(&by_status).fetch_all(snapshot.connection()).await? {
@@ -42,18 +42,18 @@ pub(super) async fn metrics(snapshot: &mut Snapshot, events: Budget) -> Answer<S
     Ok(metrics)
 }
 
-async fn count(snapshot: &mut Snapshot, statement: &str) -> Result<u64, Failure> {
+async fn count(snapshot: &mut Snapshot, statement: &str) -> Result<u64, StoreError> {
     Ok(sql::count(&sqlx::query(statement).fetch_one(snapshot.connection()).await?, 0)?)
 }
 
-pub(super) async fn depths(snapshot: &mut Snapshot) -> Answer<QueueDepths> {
+pub(super) async fn depths(snapshot: &mut Snapshot) -> QueryResult<QueueDepths> {
     let now_ms = snapshot.moment().await?.now_ms;
     let schema = snapshot.schema.clone();
     Ok(queues::depths(snapshot.connection(), &schema, now_ms).await?)
 }
 
 /// How old a replica's data is.
-pub(super) async fn age(snapshot: &mut Snapshot) -> Answer<Option<Duration>> {
+pub(super) async fn age(snapshot: &mut Snapshot) -> QueryResult<Option<Duration>> {
     let age = snapshot.moment().await?.last_replay_age_ms;
     Ok(age.map(|age| Duration::from_millis(u64::try_from(age).unwrap_or(0))))
 }

@@ -12,14 +12,14 @@ use crate::history;
 use crate::labels::Queue;
 use crate::management::QueueEntry;
 use crate::store::database::group::{state_at, unsigned};
-use crate::store::database::look::{Item, Past, Row, Standing, Take};
+use crate::store::database::look::{InstanceState, Item, OpenWaitReader, Row, RowSink};
 use crate::store::database::needle::inside_json;
-use crate::store::database::reading::Answer;
+use crate::store::database::reading::QueryResult;
 
 pub(super) async fn standings(
     snapshot: &mut Snapshot,
     instances: &[String],
-) -> Answer<HashMap<String, Standing>> {
+) -> QueryResult<HashMap<String, InstanceState>> {
     let mut standings = HashMap::with_capacity(instances.len());
     for instance in instances {
         let row = sqlx::query(
@@ -35,7 +35,7 @@ pub(super) async fn standings(
         let current = number(&row, 0)?;
         let status = text(&row, 1)?;
         let execution = current.map(|current| (current, status));
-        standings.insert(instance.clone(), Standing { execution, lock_end_ms: number(&row, 2)? });
+        standings.insert(instance.clone(), InstanceState { execution, lock_end_ms: number(&row, 2)? });
     }
     Ok(standings)
 }
@@ -44,8 +44,8 @@ pub(super) async fn past(
     snapshot: &mut Snapshot,
     instance: &str,
     execution: i64,
-    past: &mut Past,
-) -> Answer<()> {
+    past: &mut OpenWaitReader,
+) -> QueryResult<()> {
     let mut rows = sqlx::query(
         "SELECT event_id, event_type, event_data FROM history WHERE instance_id = ? AND execution_id = ? ORDER BY event_id",
     )
@@ -95,8 +95,8 @@ pub(super) async fn messages(
     snapshot: &mut Snapshot,
     instances: &[String],
     now_ms: i64,
-    take: &mut Take<'_>,
-) -> Answer<()> {
+    take: &mut RowSink<'_>,
+) -> QueryResult<()> {
     let lease = "CASE WHEN q.lock_token = il.lock_token THEN il.locked_until END";
     let sql = format!(
         "SELECT {} FROM orchestrator_queue q LEFT JOIN instance_locks il ON il.instance_id = q.instance_id \
@@ -118,8 +118,8 @@ pub(super) async fn activities(
     snapshot: &mut Snapshot,
     instance: &str,
     now_ms: i64,
-    take: &mut Take<'_>,
-) -> Answer<()> {
+    take: &mut RowSink<'_>,
+) -> QueryResult<()> {
     // Before 0.1.8, and in rows by hand, only the work item tells whose it is: those that mention it are candidates.
     let mentions = "instr(q.work_item, ?3) > 0";
     let identity = snapshot.schema.worker_identity;

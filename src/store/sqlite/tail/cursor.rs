@@ -17,7 +17,7 @@ use super::super::sql;
 use super::page::TOO_LONG;
 use crate::labels::FailureReason;
 use crate::source::Position;
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::fingerprint::{self, fingerprint};
 
 /// So many of the last rows are remembered, all of them.
@@ -77,10 +77,10 @@ impl Resumed {
 }
 
 impl Cursor {
-    pub(super) fn of(position: &Position) -> Result<Self, Failure> {
+    pub(super) fn of(position: &Position) -> Result<Self, StoreError> {
         let cursor = serde_json::from_value(position.0.clone());
         cursor.map_err(|_| {
-            Failure::new(FailureReason::Other, "the position in its history is not one of a SQLite store")
+            StoreError::new(FailureReason::Other, "the position in its history is not one of a SQLite store")
         })
     }
 
@@ -95,7 +95,7 @@ impl Cursor {
     }
 
     /// Behind a row and all before it.
-    pub(super) async fn behind(connection: &mut SqliteConnection, rowid: i64) -> Result<Self, Failure> {
+    pub(super) async fn behind(connection: &mut SqliteConnection, rowid: i64) -> Result<Self, StoreError> {
         let mut cursor = Self { rowid, unread_from: rowid, sparse_from: rowid, ..Self::default() };
         cursor.remember(connection, rowid).await?;
         Ok(cursor)
@@ -106,7 +106,7 @@ impl Cursor {
         &mut self,
         connection: &mut SqliteConnection,
         from: i64,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StoreError> {
         let known = self.last.last().map_or(i64::MIN, |(rowid, _)| *rowid);
         let sql = format!(
             "SELECT rowid, {}, CAST(created_at AS TEXT) FROM history WHERE rowid <= ?1 AND rowid > ?2 ORDER BY rowid DESC LIMIT {REMEMBERED}",
@@ -156,7 +156,7 @@ impl Cursor {
         connection: &mut SqliteConnection,
         identity: Option<&str>,
         newest: i64,
-    ) -> Result<Resumed, Failure> {
+    ) -> Result<Resumed, StoreError> {
         let foreign = self.identity.is_some() && identity.is_some() && self.identity.as_deref() != identity;
         let Some((top, _)) = self.last.last().copied() else {
             // Nothing was there to be read when it was looked at last.
@@ -213,7 +213,7 @@ impl Cursor {
         connection: &mut SqliteConnection,
         newest: i64,
         rewound: Option<Option<String>>,
-    ) -> Result<Resumed, Failure> {
+    ) -> Result<Resumed, StoreError> {
         self.undone.sort_unstable();
         self.undone.dedup();
         let surplus = self.undone.len().saturating_sub(UNDONE);
@@ -278,7 +278,7 @@ impl Cursor {
 
     /// Passes over the rows behind the cursor that were read before: those that are remembered, and, below a number, those
     /// that are not newer than all that was read.
-    async fn pass_over(&mut self, connection: &mut SqliteConnection, below: i64) -> Result<(), Failure> {
+    async fn pass_over(&mut self, connection: &mut SqliteConnection, below: i64) -> Result<(), StoreError> {
         let known: HashSet<u64> = self.undone.iter().map(|(_, mark)| *mark).collect();
         let sql = format!(
             "SELECT rowid, {}, CAST(created_at AS TEXT) FROM history WHERE rowid > ? ORDER BY rowid",
@@ -303,7 +303,7 @@ impl Cursor {
 
     /// Whether no number up to the cursor was given out again. `whole_from`: from here on every row was remembered, and none
     /// is the same.
-    async fn goes_on(&self, connection: &mut SqliteConnection, whole_from: i64) -> Result<bool, Failure> {
+    async fn goes_on(&self, connection: &mut SqliteConnection, whole_from: i64) -> Result<bool, StoreError> {
         let before = sqlx::query(
             "SELECT rowid, CAST(created_at AS TEXT) FROM history WHERE rowid <= ? ORDER BY rowid DESC LIMIT 1",
         )
@@ -317,7 +317,7 @@ impl Cursor {
 
     /// The last row that was read, by the time of those that were, and by their marks: rows of that very second may have been
     /// read or not, and rows may have other numbers than before, as after a VACUUM.
-    async fn by_time(&self, connection: &mut SqliteConnection, whole_from: i64) -> Result<i64, Failure> {
+    async fn by_time(&self, connection: &mut SqliteConnection, whole_from: i64) -> Result<i64, StoreError> {
         let known: HashSet<u64> = self.undone.iter().map(|(_, mark)| *mark).collect();
         let older: i64 = sqlx::query_scalar(
             "SELECT COALESCE((SELECT rowid FROM history WHERE CAST(created_at AS TEXT) < ?1 \
@@ -361,7 +361,7 @@ fn mark(content: Option<&[u8]>) -> u64 {
 }
 
 /// What is there under a number.
-async fn mark_of(connection: &mut SqliteConnection, rowid: i64) -> Result<Option<u64>, Failure> {
+async fn mark_of(connection: &mut SqliteConnection, rowid: i64) -> Result<Option<u64>, StoreError> {
     let sql = format!("SELECT {} FROM history WHERE rowid = ?", content());
     let content: Option<Option<Vec<u8>>> =
         sqlx::query_scalar(&sql).bind(rowid).fetch_optional(connection).await?;

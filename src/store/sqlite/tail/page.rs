@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::super::sql;
 use crate::history::Row;
 use crate::source::{Chunk, Columns, ExecutionKey, SEPARATOR, Take, pieces};
-use crate::store::database::failure::Failure;
+use crate::store::database::failure::StoreError;
 use crate::store::database::group::unsigned;
 use crate::store::database::pieces::Pieces;
 
@@ -36,7 +36,7 @@ pub(super) async fn page(
     unread_from: i64,
     most_bytes: usize,
     chunks: &mut Vec<Chunk>,
-) -> Result<Page, Failure> {
+) -> Result<Page, StoreError> {
     // Values of one column at a time: to join the columns of a row first costs more.
     let joined = |column: &str| format!("CAST(group_concat({column}, char({})) AS TEXT)", SEPARATOR as u32);
     let sql = format!(
@@ -77,7 +77,7 @@ async fn one_by_one(
     unread_from: i64,
     most_bytes: usize,
     chunks: &mut Vec<Chunk>,
-) -> Result<Page, Failure> {
+) -> Result<Page, StoreError> {
     let sql =
         format!("SELECT {}, rowid FROM history WHERE rowid > ?1 AND rowid <= ?2 ORDER BY rowid", columns());
     let mut collect = |chunk: &Chunk| chunks.push(chunk.clone());
@@ -104,7 +104,7 @@ pub(super) async fn of_executions(
     executions: &[ExecutionKey],
     until: i64,
     take: &mut Take<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let sql = format!(
         "SELECT {} FROM history WHERE instance_id = ?1 AND execution_id = ?2 AND rowid <= ?3 ORDER BY event_id",
         columns()
@@ -132,7 +132,7 @@ fn columns() -> String {
     )
 }
 
-fn push(row: &SqliteRow, pieces: &mut Pieces<'_, '_>) -> Result<(), Failure> {
+fn push(row: &SqliteRow, pieces: &mut Pieces<'_, '_>) -> Result<(), StoreError> {
     pieces.push(Row {
         instance_id: &sql::text(row, 0)?.unwrap_or_default(),
         execution_id: sql::count(row, 1)?,

@@ -2,25 +2,25 @@
 
 use std::collections::HashMap;
 
-use crate::history::{Brief, Effect, Opens, Row, Wait};
+use crate::history::{EventRef, PendingWaits, Row, Wait, WaitChange};
 use crate::labels::EventType;
 
 /// What is open in an execution, so far.
 #[derive(Default)]
-pub(in crate::store) struct Past {
-    pub(super) opens: Opens<String>,
+pub(in crate::store) struct OpenWaitReader {
+    pub(super) opens: PendingWaits<String>,
     /// Events that nothing waited for, by name.
     pub(super) missed: HashMap<String, u64>,
     pub(super) undecodable: u64,
 }
 
-impl Past {
+impl OpenWaitReader {
     /// Takes the next event.
     pub(in crate::store) fn take(&mut self, row: Row<'_>) {
-        match Brief::of(row) {
+        match EventRef::of(row) {
             Ok(event) => {
                 let effect = self.opens.take(&event, str::to_owned);
-                if event.event_type == EventType::ExternalEvent && effect == Effect::None {
+                if event.event_type == EventType::ExternalEvent && effect == WaitChange::None {
                     *self.missed.entry(event.name().into_owned()).or_default() += 1;
                 }
             }

@@ -8,7 +8,7 @@ use crate::labels::{InstanceStatus, MessageState};
 use crate::management::QueueEntry;
 use crate::store::database::group::unsigned;
 
-/// Rows of an instance that are kept to be told; more than that count all the same.
+/// Rows kept for the report; further ones are counted only.
 const MOST: usize = 100_000;
 
 /// A row of a queue.
@@ -21,7 +21,7 @@ pub(in crate::store) struct Row {
 }
 
 /// What takes rows one by one: there may be many, and each may be large before it is decoded.
-pub(in crate::store) type Take<'a> = dyn FnMut(Row) + Send + 'a;
+pub(in crate::store) type RowSink<'a> = dyn FnMut(Row) + Send + 'a;
 
 impl Row {
     /// As a message for orchestrations, of an instance that is left none over.
@@ -51,14 +51,14 @@ impl Row {
 
 /// How an instance stands.
 #[derive(Debug, Clone, Default)]
-pub(in crate::store) struct Standing {
+pub(in crate::store) struct InstanceState {
     /// Its current execution and the framework's word for how that is. `None`: there is no such instance.
     pub(in crate::store) execution: Option<(i64, Option<String>)>,
     /// When its lock ends, if it has one.
     pub(in crate::store) lock_end_ms: Option<i64>,
 }
 
-impl Standing {
+impl InstanceState {
     pub(super) fn current(&self) -> Option<i64> {
         self.execution.as_ref().map(|(current, _)| *current)
     }
@@ -83,13 +83,13 @@ impl Standing {
 
 /// Rows in the order in which they came.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct BoundedRows {
     pub(super) rows: Vec<Row>,
     /// There were more.
     pub(super) more: bool,
 }
 
-impl Kept {
+impl BoundedRows {
     pub(super) fn keep(&mut self, row: Row) {
         if self.rows.len() < MOST {
             self.rows.push(row);
@@ -100,20 +100,21 @@ impl Kept {
 }
 
 /// Which children live: those that run, and those that are about to start.
-pub(super) struct Lives {
-    standings: HashMap<String, Standing>,
+pub(super) struct LiveChildren {
+    standings: HashMap<String, InstanceState>,
     living: HashSet<String>,
 }
 
-impl Lives {
-    pub(super) fn new(standings: HashMap<String, Standing>, now_ms: i64) -> Self {
-        let lives =
-            |child: &Standing| child.status() == Some(InstanceStatus::Running) || child.is_locked(now_ms);
+impl LiveChildren {
+    pub(super) fn new(standings: HashMap<String, InstanceState>, now_ms: i64) -> Self {
+        let lives = |child: &InstanceState| {
+            child.status() == Some(InstanceStatus::Running) || child.is_locked(now_ms)
+        };
         let living = standings.iter().filter(|(_, child)| lives(child)).map(|(id, _)| id.clone()).collect();
         Self { standings, living }
     }
 
-    /// Those of whom the queues have to be asked.
+    /// Children whose rows have to be looked up.
     pub(super) fn unsure(&self, children: &[String]) -> Vec<String> {
         children.iter().filter(|child| !self.has(child)).cloned().collect()
     }
@@ -162,8 +163,8 @@ mod tests {
         assert_eq!(reason_of(Delayed, 0, Row::activity), WaitReason::Activity);
     }
 
-    fn standing(current: i64, status: &str) -> Standing {
-        Standing { execution: Some((current, Some(status.to_owned()))), lock_end_ms: None }
+    fn standing(current: i64, status: &str) -> InstanceState {
+        InstanceState { execution: Some((current, Some(status.to_owned()))), lock_end_ms: None }
     }
 
     #[test]
@@ -179,7 +180,7 @@ mod tests {
             (standing(2, "Completed"), true),
             (standing(2, "ContinuedAsNew"), true),
             (standing(2, "FromTheFuture"), false),
-            (Standing::default(), false),
+            (InstanceState::default(), false),
         ] {
             assert_eq!(standing.leaves_over(&timer), left_over, "{standing:?}");
             assert!(!standing.leaves_over(&message(MessageState::Ready)));
@@ -191,15 +192,15 @@ mod tests {
     #[test]
     fn a_child_lives_that_runs_or_is_about_to_start() {
         let ids: Vec<String> = ["runs", "turns", "ended", "none", "i"].map(str::to_owned).to_vec();
-        let locked = Standing { lock_end_ms: Some(11), ..Standing::default() };
+        let locked = InstanceState { lock_end_ms: Some(11), ..InstanceState::default() };
         let standings = HashMap::from([
             ("runs".to_owned(), standing(1, "ContinuedAsNew")),
             ("turns".to_owned(), locked),
-            ("ended".to_owned(), Standing { lock_end_ms: Some(10), ..standing(1, "Failed") }),
-            ("none".to_owned(), Standing::default()),
-            ("i".to_owned(), Standing::default()),
+            ("ended".to_owned(), InstanceState { lock_end_ms: Some(10), ..standing(1, "Failed") }),
+            ("none".to_owned(), InstanceState::default()),
+            ("i".to_owned(), InstanceState::default()),
         ]);
-        let mut lives = Lives::new(standings, 10);
+        let mut lives = LiveChildren::new(standings, 10);
         assert_eq!(lives.unsure(&ids), ["ended", "none", "i"]);
         let sleeping = r#"{"TimerFired":{"instance":"i","execution_id":1,"id":3,"fire_at_ms":9}}"#;
         lives.take(&row(sleeping, MessageState::Delayed, 0));

@@ -1,31 +1,31 @@
-//! What is told of an instance that waits: each open wait with its row, and the rows that are in none.
+//! The report of what an instance waits for: each open wait with its row, and the rows that belong to none.
 
 use std::collections::HashMap;
 
 use super::item::Item;
-use super::past::Past;
-use super::rows::{Kept, Lives, Row};
-use crate::history::{Open, Wait};
+use super::past::OpenWaitReader;
+use super::rows::{BoundedRows, LiveChildren, Row};
+use crate::history::{PendingWait, Wait};
 use crate::labels::Channel;
 use crate::management::{Awaited, InstanceWaits, OpenWait, QueueEntry, QueuedMessage, Timestamp};
 
-/// Waits, and messages, that are told.
+/// Most waits, and most messages, in a report.
 const LARGEST: usize = 10_000;
 
 /// What was found beside the history.
-pub(super) struct Told {
+pub(super) struct WaitReport {
     /// The execution that waits.
     pub(super) current: u64,
-    pub(super) activities: Kept,
-    pub(super) messages: Kept,
-    pub(super) lives: Lives,
+    pub(super) activities: BoundedRows,
+    pub(super) messages: BoundedRows,
+    pub(super) lives: LiveChildren,
 }
 
-impl Told {
+impl WaitReport {
     /// Fills in the waits of the execution that has this past.
-    pub(super) fn with(self, past: Past, mut waits: InstanceWaits) -> InstanceWaits {
+    pub(super) fn with(self, past: OpenWaitReader, mut waits: InstanceWaits) -> InstanceWaits {
         let Self { current, activities, messages, lives } = self;
-        let Past { opens, missed, undecodable } = past;
+        let OpenWaitReader { opens, missed, undecodable } = past;
         let more = activities.more || messages.more;
         let mut activities = Rows::new(activities.rows, current, |_| true);
         let mut timers = Rows::new(messages.rows, current, Item::is_timer);
@@ -76,13 +76,13 @@ impl Rows {
 }
 
 fn tell(
-    open: &Open<String>,
+    open: &PendingWait<String>,
     activities: &mut Rows,
     timers: &mut Rows,
-    lives: &Lives,
+    lives: &LiveChildren,
     missed: &HashMap<String, u64>,
 ) -> OpenWait {
-    let Open { event_id, since_ms, wait } = open;
+    let PendingWait { event_id, since_ms, wait } = open;
     let awaited = match wait {
         Wait::Activity(name) => {
             let (queued, tag) = match activities.remove(*event_id) {
@@ -132,8 +132,8 @@ mod tests {
         history::Row { instance_id: "i", execution_id: 2, event_id, event_type: "", text: Some(text) }
     }
 
-    fn past(events: &[serde_json::Value]) -> Past {
-        let mut past = Past::default();
+    fn past(events: &[serde_json::Value]) -> OpenWaitReader {
+        let mut past = OpenWaitReader::default();
         for (id, event) in (1_u64..).zip(events) {
             let mut whole = json!({"event_id": id, "instance_id": "i", "execution_id": 2, "timestamp_ms": 7});
             whole.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
@@ -143,10 +143,10 @@ mod tests {
         past
     }
 
-    fn told(past: Past, activities: Vec<Row>, messages: Vec<Row>) -> InstanceWaits {
-        let kept = |rows| Kept { rows, more: false };
-        let lives = Lives::new(HashMap::new(), 0);
-        let told = Told { current: 2, activities: kept(activities), messages: kept(messages), lives };
+    fn told(past: OpenWaitReader, activities: Vec<Row>, messages: Vec<Row>) -> InstanceWaits {
+        let kept = |rows| BoundedRows { rows, more: false };
+        let lives = LiveChildren::new(HashMap::new(), 0);
+        let told = WaitReport { current: 2, activities: kept(activities), messages: kept(messages), lives };
         told.with(past, InstanceWaits::none("i", 2, Timestamp::from_unix_millis(0)))
     }
 
@@ -212,8 +212,8 @@ mod tests {
         let most = told(past(&vec![event; LARGEST]), Vec::new(), Vec::new());
         assert_eq!((most.waits.len(), most.partial), (LARGEST, false));
         let rows = |count| (0..count).map(|_| about("QueueMessage", 2, 9)).collect();
-        let messages = told(Past::default(), Vec::new(), rows(LARGEST + 1));
+        let messages = told(OpenWaitReader::default(), Vec::new(), rows(LARGEST + 1));
         assert_eq!((messages.messages.len(), messages.partial), (LARGEST, true));
-        assert!(!told(Past::default(), Vec::new(), rows(LARGEST)).partial);
+        assert!(!told(OpenWaitReader::default(), Vec::new(), rows(LARGEST)).partial);
     }
 }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 
 use super::finished::Finished;
-use super::made::{Example, Made, Wanted};
-use super::past::{Past, Reader};
-use super::settings::Settings;
+use super::past::{ExecutionEvents, Reader};
+use super::settings::TraceSettings;
+use super::trace_batch::{Example, Signals, TraceBatch};
 use crate::catalogue;
 use crate::labels::{FailureReason, TraceOutcome};
 use crate::logs;
@@ -29,32 +29,32 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What is kept over a restart: everything before the position was delivered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Kept {
+pub(crate) struct TraceState {
     /// Of the store; see [`Census::identity`](crate::source::Census).
     identity: Option<String>,
     position: Position,
 }
 
-impl state::Kept for Kept {
+impl state::Persisted for TraceState {
     fn fits(&self) -> bool {
         true
     }
 }
 
-/// Who takes what; nobody, what is not wanted.
+/// A sender for each signal; `None` where it is off.
 pub(crate) struct Collectors {
     pub(crate) traces: Option<Sender<ExportTraceServiceRequest>>,
     pub(crate) logs: Option<Sender<ExportLogsServiceRequest>>,
 }
 
-/// Sends the traces of one store, or what people should know of them, or both.
-pub(crate) struct Lane {
+/// Exports the traces of one store, log records of its failures, or both.
+pub(crate) struct TraceExporter {
     store: Arc<str>,
     source: Box<dyn Source>,
     collectors: Collectors,
-    settings: Arc<Settings>,
+    settings: Arc<TraceSettings>,
     telemetry: Arc<Telemetry>,
-    file: Option<Arc<StateFile<Kept>>>,
+    file: Option<Arc<StateFile<TraceState>>>,
     start: Start,
     /// What the state file says of its store, until that was compared.
     claimed: Option<Option<String>>,
@@ -85,14 +85,14 @@ enum Failure {
     Collector(SendError),
 }
 
-impl Lane {
+impl TraceExporter {
     pub(crate) fn new(
         store: Arc<str>,
         source: Box<dyn Source>,
         collectors: Collectors,
-        settings: Settings,
+        settings: TraceSettings,
         telemetry: Arc<Telemetry>,
-        file: Option<StateFile<Kept>>,
+        file: Option<StateFile<TraceState>>,
     ) -> Self {
         if collectors.traces.is_some() {
             for outcome in TraceOutcome::ALL {
@@ -100,7 +100,7 @@ impl Lane {
             }
         }
         let start = Start::first(settings.backfill);
-        let mut lane = Self {
+        let mut exporter = Self {
             store,
             source,
             collectors,
@@ -114,15 +114,15 @@ impl Lane {
             unread: LogThrottle::on_change(),
             unsaved: LogThrottle::on_change(),
         };
-        lane.load();
-        lane
+        exporter.load();
+        exporter
     }
 
     fn load(&mut self) {
         let Some(file) = &self.file else { return };
         match file.load() {
             Ok(None) => {}
-            Ok(Some(Ok(Kept { identity, position }))) => {
+            Ok(Some(Ok(TraceState { identity, position }))) => {
                 self.start = Start::After(position);
                 self.claimed = Some(identity);
             }
@@ -285,21 +285,21 @@ impl Lane {
         &mut self,
         executions: &[ExecutionKey],
         until: &Position,
-    ) -> Result<Vec<Past>, SourceError> {
-        let Settings { payloads, timeout, .. } = &*self.settings;
+    ) -> Result<Vec<ExecutionEvents>, SourceError> {
+        let TraceSettings { payloads, timeout, .. } = &*self.settings;
         let mut reader = Reader::new(*payloads);
         let mut take = |chunk: &Chunk| reader.take(chunk);
         source::within(*timeout, self.source.recall(executions, until, *timeout, &mut take)).await?;
         Ok(reader.finish())
     }
 
-    /// Sends the traces of some executions, and what people should know of them.
-    async fn deliver(&mut self, pasts: Vec<Past>, counts: &mut Counts) -> Result<(), Failure> {
+    /// Sends the traces of some executions, and log records of their failures.
+    async fn deliver(&mut self, pasts: Vec<ExecutionEvents>, counts: &mut Counts) -> Result<(), Failure> {
         let (settings, store) = (Arc::clone(&self.settings), Arc::clone(&self.store));
         let wanted =
-            Wanted { traces: self.collectors.traces.is_some(), logs: self.collectors.logs.is_some() };
-        let made = aside(move || Made::of(pasts, wanted, &settings, &store)).await?;
-        let Made { requests, mut exported, unsampled, failures } = made;
+            Signals { traces: self.collectors.traces.is_some(), logs: self.collectors.logs.is_some() };
+        let made = aside(move || TraceBatch::of(pasts, wanted, &settings, &store)).await?;
+        let TraceBatch { requests, mut exported, unsampled, failures } = made;
         for request in requests {
             let refused = self.send(request).await?;
             exported.retain(|(_, _, exemplar)| !refused.contains(&exemplar.trace_id));
@@ -340,7 +340,7 @@ impl Lane {
 
     async fn save(&mut self) {
         let (Some(file), Start::After(position)) = (&self.file, &self.start) else { return };
-        let kept = Kept { identity: self.identity.clone(), position: position.clone() };
+        let kept = TraceState { identity: self.identity.clone(), position: position.clone() };
         let file = Arc::clone(file);
         let path = file.path().display().to_string();
         let saved = tokio::task::spawn_blocking(move || file.save(&kept)).await;

@@ -8,8 +8,8 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 
 use super::batch::Requests;
 use super::failures::failures;
-use super::past::Past;
-use super::settings::Settings;
+use super::past::ExecutionEvents;
+use super::settings::TraceSettings;
 use super::span::spans;
 use crate::labels::name::shorten;
 use crate::labels::{ExecutionOutcome, ExecutionStatus};
@@ -22,14 +22,14 @@ pub(super) type Example = (Arc<str>, ExecutionOutcome, Exemplar);
 
 /// What is to be made.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct Signals {
     pub(super) traces: bool,
     pub(super) logs: bool,
 }
 
-/// The traces of some executions, and what of them people should be told at once.
+/// The traces of some executions, and log records of their failures.
 #[derive(Debug, Default)]
-pub(super) struct Made {
+pub(super) struct TraceBatch {
     pub(super) requests: Vec<ExportTraceServiceRequest>,
     /// Those that are in the requests.
     pub(super) exported: Vec<Example>,
@@ -38,9 +38,14 @@ pub(super) struct Made {
     pub(super) failures: Vec<LogRecord>,
 }
 
-impl Made {
-    pub(super) fn of(pasts: Vec<Past>, wanted: Wanted, settings: &Settings, store: &str) -> Self {
-        let Settings { ids, sampling, resource, .. } = settings;
+impl TraceBatch {
+    pub(super) fn of(
+        pasts: Vec<ExecutionEvents>,
+        wanted: Signals,
+        settings: &TraceSettings,
+        store: &str,
+    ) -> Self {
+        let TraceSettings { ids, sampling, resource, .. } = settings;
         let mut resource: Vec<_> = resource.iter().map(|(key, value)| text(key, value)).collect();
         resource.push(text("duroxide.store", store));
         let mut requests = Requests::new(resource);

@@ -13,7 +13,7 @@ use crate::labels::{EventType, FailureKind};
 /// Whose an event is, and the fields that counting looks at as they stand in its text. A field of an unexpected type is as
 /// good as none: time and type are what makes an event, here as in [`Event::of`](super::Event::of).
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct Brief<'a> {
+pub(crate) struct EventRef<'a> {
     #[serde(skip)]
     pub(crate) instance_id: &'a str,
     #[serde(skip)]
@@ -52,7 +52,7 @@ pub(crate) struct Brief<'a> {
     details: Option<&'a RawValue>,
 }
 
-impl<'a> Brief<'a> {
+impl<'a> EventRef<'a> {
     /// Decodes the event of a row.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ mod tests {
             let row = Row {
                 instance_id: &name, execution_id: 4, event_id: id / 2, event_type: column, text: Some(&json),
             };
-            let (brief, event) = (Brief::of(row).unwrap(), Event::of(row).unwrap());
+            let (brief, event) = (EventRef::of(row).unwrap(), Event::of(row).unwrap());
             let whose = (row.instance_id, row.execution_id, row.event_id);
             prop_assert_eq!((&*event.instance_id, event.execution_id, event.event_id), whose);
             prop_assert_eq!((brief.instance_id, brief.execution_id, brief.event_id), whose);
@@ -178,14 +178,14 @@ mod tests {
             ["", "{}", "[]", "no JSON", r#"{"event_id":1}"#, r#"{"timestamp_ms":1,"type":"TimerFired"}"#]
         {
             let row = Row { text: Some(json), ..ROW };
-            assert!(Event::of(row).is_err() && Brief::of(row).is_err(), "{json}");
+            assert!(Event::of(row).is_err() && EventRef::of(row).is_err(), "{json}");
         }
-        assert!(Event::of(ROW).is_err() && Brief::of(ROW).is_err());
+        assert!(Event::of(ROW).is_err() && EventRef::of(ROW).is_err());
     }
 
     #[test]
     fn of_what_cannot_be_read_the_column_tells_the_end() {
-        let event = |event_type| Brief::unread(Row { event_type, ..ROW });
+        let event = |event_type| EventRef::unread(Row { event_type, ..ROW });
         assert_eq!(event("OrchestrationFailed").event_type, EventType::OrchestrationFailed);
         for nothing in ["", "Event", "OrchestrationStarted", "ActivityCompleted"] {
             assert_eq!(event(nothing).event_type, EventType::Undecodable, "{nothing}");

@@ -10,8 +10,8 @@ use foldhash::HashMap;
 
 use super::histogram::took;
 use super::running::Running;
-use super::totals::{Orchestration, Place, Totals};
-use crate::history::{Brief, Effect, Open, Opens, Row, Wait};
+use super::totals::{Orchestration, SlotIndex, Totals};
+use crate::history::{EventRef, PendingWait, PendingWaits, Row, Wait, WaitChange};
 use crate::labels::name::shorten;
 use crate::labels::{Channel, EventType, ExecutionOutcome, InstanceStatus, Outcome};
 use crate::source::{ExecutionKey, RunningInstance};
@@ -22,10 +22,10 @@ const ENDED: usize = 256;
 
 /// Folds events.
 #[derive(Debug)]
-pub(super) struct Fold {
+pub(super) struct HistoryCounter {
     pub(super) totals: Totals,
     running: HashMap<Box<str>, Running>,
-    ended: VecDeque<(ExecutionKey, Opens<Place>)>,
+    ended: VecDeque<(ExecutionKey, PendingWaits<SlotIndex>)>,
     /// What happened to instances since the last [`Self::take_changes`].
     changes: Vec<Change>,
     /// Names, so that each is kept once.
@@ -49,7 +49,7 @@ pub(super) enum Purpose {
     Recall,
 }
 
-impl Fold {
+impl HistoryCounter {
     pub(super) fn new(totals: Totals) -> Self {
         Self {
             totals,
@@ -61,7 +61,7 @@ impl Fold {
     }
 
     /// Whether nothing is known of the execution that an event belongs to, although it must have begun before.
-    pub(super) fn is_stray(&self, event: &Brief<'_>) -> bool {
+    pub(super) fn is_stray(&self, event: &EventRef<'_>) -> bool {
         let known = |running: &Running| running.execution_id >= event.execution_id;
         event.event_type != EventType::OrchestrationStarted
             && !self.running.get(event.instance_id).is_some_and(known)
@@ -75,7 +75,7 @@ impl Fold {
         let distributions = self.totals.orchestrations.place(&orchestration);
         let ExecutionKey { instance_id, execution_id } = key;
         let first = Row { instance_id: &instance_id, execution_id, event_id: 1, event_type: "", text: None };
-        let nothing = Brief::unread(first);
+        let nothing = EventRef::unread(first);
         let names = (orchestration, version);
         let mut running = Running::new(&nothing, names, self.name(""), place, distributions);
         running.started_ms = started_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0);
@@ -89,7 +89,7 @@ impl Fold {
         self.totals.orchestrations.place(orchestration);
     }
 
-    pub(super) fn take(&mut self, event: &Brief<'_>, purpose: Purpose) {
+    pub(super) fn take(&mut self, event: &EventRef<'_>, purpose: Purpose) {
         let count = purpose == Purpose::Count;
         if count {
             let counted = if event.is_read { event.event_type } else { EventType::Undecodable };
@@ -130,7 +130,7 @@ impl Fold {
         self.finished(event, outcome, count);
     }
 
-    fn started(&mut self, event: &Brief<'_>, count: bool) {
+    fn started(&mut self, event: &EventRef<'_>, count: bool) {
         let orchestration = (self.name(&event.name()), self.name(&event.version()));
         let runtime_version = self.name(&event.duroxide_version);
         let place = self.totals.executions.place(&orchestration);
@@ -152,7 +152,7 @@ impl Fold {
     }
 
     /// An execution ends once, whatever is written behind its end.
-    fn finished(&mut self, event: &Brief<'_>, outcome: ExecutionOutcome, count: bool) {
+    fn finished(&mut self, event: &EventRef<'_>, outcome: ExecutionOutcome, count: bool) {
         let Some(running) = self.running.get_mut(event.instance_id) else { return };
         let first = !std::mem::replace(&mut running.continued, true);
         let (place, distributions) = (running.place, running.distributions);
@@ -179,10 +179,10 @@ impl Fold {
 
     fn count_end(
         &mut self,
-        event: &Brief<'_>,
+        event: &EventRef<'_>,
         outcome: ExecutionOutcome,
-        place: Place,
-        distributions: Place,
+        place: SlotIndex,
+        distributions: SlotIndex,
         observed: Option<(Option<u64>, u64)>,
     ) {
         if let Some(totals) = self.totals.executions.get_mut(place) {
@@ -205,7 +205,8 @@ impl Fold {
 
     /// What is still open when an execution ends may be cancelled behind its end.
     fn remember(&mut self, instance_id: &str, running: Running) {
-        let cancellable = |open: &Open<Place>| matches!(open.wait, Wait::Activity(_) | Wait::Child { .. });
+        let cancellable =
+            |open: &PendingWait<SlotIndex>| matches!(open.wait, Wait::Activity(_) | Wait::Child { .. });
         if !running.opens.iter().any(cancellable) {
             return;
         }
@@ -216,7 +217,7 @@ impl Fold {
         self.ended.push_back((key, running.opens));
     }
 
-    fn after_the_end(&mut self, event: &Brief<'_>, count: bool) {
+    fn after_the_end(&mut self, event: &EventRef<'_>, count: bool) {
         let Some((_, opens)) = self.ended.iter_mut().rev().find(|(key, _)| is_of(key, event)) else { return };
         let effect = take_open(opens, &mut self.totals, &mut self.names, event);
         if count {
@@ -224,25 +225,25 @@ impl Fold {
         }
     }
 
-    fn count(&mut self, event: &Brief<'_>, effect: Effect<Place>) {
+    fn count(&mut self, event: &EventRef<'_>, effect: WaitChange<SlotIndex>) {
         match effect {
-            Effect::None => {}
-            Effect::Began(Wait::Activity(place)) => {
+            WaitChange::None => {}
+            WaitChange::Began(Wait::Activity(place)) => {
                 if let Some(totals) = self.totals.activities.get_mut(place) {
                     totals.scheduled += 1;
                 }
             }
-            Effect::Began(Wait::Child { name, .. }) => {
+            WaitChange::Began(Wait::Child { name, .. }) => {
                 if let Some(totals) = self.totals.children.get_mut(name) {
                     totals.scheduled += 1;
                 }
             }
-            Effect::Began(Wait::Timer { .. } | Wait::Event(..)) => {}
-            Effect::Ended(open, outcome) => self.count_ended(event, &open, outcome),
+            WaitChange::Began(Wait::Timer { .. } | Wait::Event(..)) => {}
+            WaitChange::Ended(open, outcome) => self.count_ended(event, &open, outcome),
         }
     }
 
-    fn count_ended(&mut self, event: &Brief<'_>, open: &Open<Place>, outcome: Outcome) {
+    fn count_ended(&mut self, event: &EventRef<'_>, open: &PendingWait<SlotIndex>, outcome: Outcome) {
         match &open.wait {
             Wait::Activity(place) => {
                 let totals = self.totals.activities.get_mut(*place);
@@ -295,16 +296,16 @@ impl Fold {
     }
 }
 
-fn is_of(key: &ExecutionKey, event: &Brief<'_>) -> bool {
+fn is_of(key: &ExecutionKey, event: &EventRef<'_>) -> bool {
     key.execution_id == event.execution_id && *key.instance_id == *event.instance_id
 }
 
 fn take_open(
-    opens: &mut Opens<Place>,
+    opens: &mut PendingWaits<SlotIndex>,
     totals: &mut Totals,
     names: &mut HashMap<Box<str>, Arc<str>>,
-    event: &Brief<'_>,
-) -> Effect<Place> {
+    event: &EventRef<'_>,
+) -> WaitChange<SlotIndex> {
     opens.take(event, |name| {
         let name = intern(names, name);
         match event.event_type {

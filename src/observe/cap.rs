@@ -13,7 +13,7 @@ use crate::source::{ActivityBacklog, Census, InstanceCount};
 
 /// The slots of one store.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct LabelCapper {
     activities: Slots<(Arc<str>, Arc<str>)>,
     tags: Slots<Arc<str>>,
     orchestrations: Slots<(Arc<str>, Arc<str>)>,
@@ -40,7 +40,7 @@ struct Backlog {
     oldest_ready_since_ms: Option<i64>,
 }
 
-impl Folder {
+impl LabelCapper {
     pub(super) fn new(max: usize) -> Self {
         Self {
             activities: Slots::new(max),
@@ -51,7 +51,7 @@ impl Folder {
         }
     }
 
-    pub(super) fn fold(
+    pub(super) fn cap(
         &mut self,
         mut census: Census,
         mut history: Option<HistoryView>,
