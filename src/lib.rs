@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Arrows never point back; a test reads the sources and enforces the imports. `labels` and `telemetry` (the
-//! exporter's own counters) are leaves. `docs/architecture.md` has the rules and the reasons.
+//! exporter's own counters) are leaves. `docs/architecture.md` has the rules, `docs/decisions/` the reasons.
 #![cfg_attr(
     feature = "sqlite",
     doc = r#"

@@ -167,6 +167,15 @@ fn rooms_use_only_what_the_arrows_allow() {
 }
 
 #[test]
+fn the_map_lists_every_room() {
+    let map = include_str!("../../docs/architecture.md");
+    let rows = map.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let listed: BTreeSet<&str> =
+        rows.flat_map(|cell| cell.split(", ")).map(|room| room.trim_matches('`')).collect();
+    assert_eq!(listed, RULES.iter().map(|rule| rule.room).collect(), "docs/architecture.md and RULES differ");
+}
+
+#[test]
 fn no_files_use_each_other_in_a_circle() {
     let uses = uses();
     assert!(uses.reaches("metrics.rs", "metrics/sink.rs"), "this guard has gone blind");
