@@ -1,4 +1,4 @@
-//! Pages: whether links lead somewhere, commands exist and queries are about something.
+//! Pages: whether links lead somewhere, commands and source files exist and queries are about something.
 
 use std::collections::BTreeSet;
 
@@ -43,6 +43,11 @@ pub fn problems(folder: &str, name: &str, text: &str, series: &Series) -> Vec<St
             problems.push(format!("{folder}/{name}: link {link:?}: {problem}"));
         }
     }
+    for source in sources(text) {
+        if !["", "src"].iter().any(|folder| files::root().join(folder).join(source).exists()) {
+            problems.push(format!("{folder}/{name}: there is no {source}"));
+        }
+    }
     for query in blocks(text, "promql") {
         problems
             .extend(series.problems(query).into_iter().map(|problem| format!("{folder}/{name}: {problem}")));
@@ -71,6 +76,12 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
         text.split(start).skip(1).filter_map(move |rest| rest.split(end).next())
     });
     targets.filter(|target| !target.contains("://"))
+}
+
+/// Source files that are named with their folder, from the root of the repository or from `src/`.
+fn sources(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter(|word| word.ends_with(".rs") && word.contains('/') && !word.contains(char::is_whitespace))
 }
 
 fn resolve(folder: &str, text: &str, link: &str) -> Result<(), String> {

@@ -114,6 +114,7 @@ fn runbooks_that_are_missing_or_wrong_are_found() -> Result<()> {
     for (text, words) in [
         ("[there](nowhere.md)", "nowhere.md"),
         ("<img src=\"nowhere.png\">", "nowhere.png"),
+        ("so does `store/nowhere.rs`", "no store/nowhere.rs"),
         ("[there](../alerts.md#nothing)", "no heading for #nothing"),
         ("```sh\nduroxide-exporter queue\n```", "no such subcommand"),
         ("```sh\nduroxide-exporter instances\n```", "a subcommand is missing"),

@@ -47,7 +47,7 @@ fn every_alert_has_a_runbook() -> Result<()> {
 }
 
 #[test]
-fn links_commands_and_queries_of_all_pages_are_real() -> Result<()> {
+fn links_files_commands_and_queries_of_all_pages_are_real() -> Result<()> {
     let series = series(&rule::load()?)?;
     let pages = files::pages()?;
     for page in ["./README.md", "./docs/alerts.md", "./docs/runbooks/DuroxideStoreDown.md"] {
