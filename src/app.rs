@@ -24,8 +24,8 @@ use crate::store::ManagementSource;
 use crate::store::connect::{self, Deployment};
 use crate::store::{StoreSpec, StoreUrl};
 use crate::telemetry::Telemetry;
-use crate::trace_id::TraceIds;
 use crate::traces::{self, Collectors, Sampling, TraceExporter};
+use duroxide_instrument::TraceIds;
 
 /// Time for pollers to be dropped when the exporter stops.
 const POLLERS_END: Duration = Duration::from_secs(1);

@@ -39,10 +39,8 @@ exporter.run(async { let _ = tokio::signal::ctrl_c().await; }).await?;
 
 mod client;
 mod history;
-mod instrument;
 mod labels;
 mod management;
-mod trace_id;
 
 #[cfg(feature = "exporter")]
 mod app;
@@ -98,8 +96,8 @@ mod traces;
 #[cfg(feature = "exporter")]
 pub use app::{Exporter, ExporterBuilder, RunError, StartError};
 pub use client::Client;
+pub use duroxide_instrument::{Instrumented, InstrumentedBuilder, TraceIds};
 pub use history::{DecodeError, Event};
-pub use instrument::{Instrumented, InstrumentedBuilder};
 pub use labels::{
     Channel, Clock, ExecutionStatus, FailureKind, FailureReason, InstanceStatus, LeaseState, MessageState,
     Queue, WaitReason,
@@ -111,10 +109,9 @@ pub use management::{
     QueuedMessage, SearchField, SearchHit, SearchQuery, SearchResults, Split, SystemMetrics, Timeline,
     TimelineBuilder, TimelineEntry, TimelineKind, TimelineOutcome, TimelineParent, Timestamp,
 };
-pub use trace_id::TraceIds;
 
 #[cfg(feature = "otel")]
-pub use instrument::Backdated;
+pub use duroxide_instrument::Backdated;
 
 #[cfg(feature = "exporter")]
 pub use catalogue::{CATALOGUE, Kind, Metric, Unit, markdown as metrics_markdown};

@@ -14,7 +14,7 @@ use crate::state::StateFile;
 use crate::store::StoreUrl;
 use crate::store::connect::{self, Deployment};
 use crate::telemetry::Telemetry;
-use crate::trace_id::TraceIds;
+use duroxide_instrument::TraceIds;
 
 /// Series as `name{label="value",…}`, labels sorted, values escaped as in the text format.
 pub type Numbers = BTreeMap<String, f64>;

@@ -29,7 +29,7 @@ pub(crate) use sample::Sampling;
 pub(crate) use settings::TraceSettings;
 
 use crate::source::Chunk;
-use crate::trace_id::TraceIds;
+use duroxide_instrument::TraceIds;
 
 /// What one step makes of what it read, but for sending it: how many spans, and their encoded size. For benchmarks.
 pub(crate) fn build(chunks: &[Chunk], ids: &TraceIds) -> (usize, usize) {

@@ -15,7 +15,7 @@ use crate::labels::Signal;
 use crate::observe::Readers;
 use crate::otlp::Sender;
 use crate::telemetry::Telemetry;
-use crate::trace_id::TraceIds;
+use duroxide_instrument::TraceIds;
 
 /// What arrives within this time goes together.
 const GATHER: Duration = Duration::from_millis(500);

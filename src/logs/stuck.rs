@@ -7,7 +7,7 @@ use super::queue::Queue;
 use super::record::Workflow;
 use crate::observe::View;
 use crate::source::ExecutionKey;
-use crate::trace_id::TraceIds;
+use duroxide_instrument::TraceIds;
 
 /// Looks at view after view. After a start everything that is stuck is news.
 #[derive(Debug)]

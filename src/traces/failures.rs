@@ -8,7 +8,7 @@ use crate::labels::{ExecutionStatus, FailureKind};
 use crate::logs::Workflow;
 use crate::management::{Timeline, TimelineEntry, TimelineKind, TimelineOutcome, Timestamp};
 use crate::otlp::text;
-use crate::trace_id::TraceIds;
+use duroxide_instrument::TraceIds;
 
 /// The records of an execution: first what happened in it, last its own end.
 pub(super) fn failures(

@@ -44,7 +44,7 @@ impl Sampling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace_id::TraceIds;
+    use duroxide_instrument::TraceIds;
 
     const QUICK: Duration = Duration::from_millis(1);
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sample::Sampling;
-use crate::trace_id::TraceIds;
+use duroxide_instrument::TraceIds;
 
 /// What the traces of a store are to be like.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ use super::payload::Payloads;
 use crate::labels::{ExecutionStatus, FailureKind};
 use crate::management::{Timeline, TimelineEntry, TimelineKind, TimelineOutcome, Timestamp};
 use crate::otlp::{number, text};
-use crate::trace_id::TraceIds;
+use duroxide_instrument::TraceIds;
 
 /// The flags of W3C's trace context: this trace is recorded.
 const SAMPLED: u32 = 1;

@@ -18,7 +18,7 @@ const DURATION: &str = "duroxide.receive.duration";
 /// # use opentelemetry::trace::noop::NoopTracer;
 /// # use tracing_subscriber::layer::SubscriberExt as _;
 /// # let tracer = NoopTracer::new();
-/// use duroxide_exporter::Backdated;
+/// use duroxide_instrument::Backdated;
 ///
 /// let layer = tracing_opentelemetry::layer().with_tracer(Backdated::new(tracer));
 /// # let _ = tracing_subscriber::registry().with(layer);

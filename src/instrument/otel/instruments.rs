@@ -5,21 +5,21 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
-use crate::instrument::method::Method;
+use crate::method::Method;
 
 /// The boundaries that the messaging conventions advise, in seconds.
 const BOUNDARIES: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 #[derive(Debug)]
-pub(in crate::instrument) struct Instruments {
+pub(crate) struct Instruments {
     duration: Histogram<f64>,
     empty: Counter<u64>,
     system: KeyValue,
 }
 
 impl Instruments {
-    pub(in crate::instrument) fn new(meter: &Meter, system: &str) -> Self {
+    pub(crate) fn new(meter: &Meter, system: &str) -> Self {
         Self {
             duration: meter
                 .f64_histogram("messaging.client.operation.duration")
@@ -38,12 +38,7 @@ impl Instruments {
         }
     }
 
-    pub(in crate::instrument) fn call(
-        &self,
-        method: &Method,
-        took: Duration,
-        error_type: Option<&'static str>,
-    ) {
+    pub(crate) fn call(&self, method: &Method, took: Duration, error_type: Option<&'static str>) {
         let (Some((operation, queue)), Some(kind)) = (method.operation, method.kind) else { return };
         let attributes = [
             self.system.clone(),
@@ -58,7 +53,7 @@ impl Instruments {
             .record(took.as_secs_f64(), if error_type.is_some() { &attributes } else { without_error });
     }
 
-    pub(in crate::instrument) fn empty(&self, method: &Method) {
+    pub(crate) fn empty(&self, method: &Method) {
         let Some((_, queue)) = method.operation else { return };
         self.empty.add(1, &[self.system.clone(), KeyValue::new("messaging.destination.name", queue.name())]);
     }

@@ -74,7 +74,9 @@ fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
         if path.file_stem().is_some_and(|name| name == "tests" || name == "fixture") {
             continue;
         }
-        if path.is_dir() {
+        if path.join("Cargo.toml").exists() {
+            // Another package.
+        } else if path.is_dir() {
             sources(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);

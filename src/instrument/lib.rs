@@ -37,8 +37,10 @@ mod method;
 mod otel;
 mod provider;
 mod spans;
+mod trace_id;
 
 pub use builder::InstrumentedBuilder;
 pub use decorator::Instrumented;
 #[cfg(feature = "otel")]
 pub use otel::Backdated;
+pub use trace_id::TraceIds;
