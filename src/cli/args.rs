@@ -115,7 +115,7 @@ fn declaration(with: fn(&Setting) -> bool) -> clap::Command {
             clap::Command::new("check")
                 .args(asking().map(hidden_flag))
                 .arg(output_arg())
-                .about("PendingWaits every store once, read-only, and says what it is or what is wrong")
+                .about("Opens every store once, read-only, and says what it is or what is wrong")
                 .after_help(
                     "Takes the flags of serve too, so that check in place of serve judges a whole command line.\n\n\
                      Where metrics are pushed by OTLP, the collector is sent an empty export.\n\n\
