@@ -13,11 +13,11 @@
 //! ```text
 //! numbers  source -> observe -> View{last good, health} -> metrics: fn(&View, now) -> families -> output
 //!                                                           output -> server (scraped), otlp (pushed)
-//! people   management -> server and cli
+//! cli      management -> cli
 //! ```
 //!
-//! Arrows never point back; a test reads the sources and enforces the imports. `labels` and `telemetry` (the
-//! exporter's own counters) are leaves. `docs/architecture.md` has the rules, `docs/decisions/` the reasons.
+//! Arrows never point back; a test parses the sources and enforces it. `labels` and `catalogue` (every metric) are the
+//! ground. `docs/architecture.md` has the rules, `docs/decisions/` the reasons.
 #![cfg_attr(
     feature = "sqlite",
     doc = r#"
